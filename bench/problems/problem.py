@@ -1,0 +1,28 @@
+"""What a variant is given: the data, the start and the learning rate of one least-squares problem."""
+
+from dataclasses import dataclass
+from typing import Any
+
+Array = Any
+"""An array of the variant's own backend: numpy.ndarray, torch.Tensor, ..."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Minimise the mean squared residual of ``x @ w.T + b - y`` by gradient descent from ``(w0, b0)``.
+
+    Shapes are those of ``torch.nn.Linear``. A problem may carry leading batch dimensions: B independent regressions.
+
+    Attributes:
+        x: features, (N, D) or (B, N, D).
+        y: targets, (N, M) or (B, N, M).
+        w0: the start of the weights, (M, D) or (B, M, D).
+        b0: the start of the bias, (M,) or (B, M); ``None`` where the model has no bias.
+        lr: the learning rate, a plain float.
+    """
+
+    x: Array
+    y: Array
+    w0: Array
+    b0: Array | None
+    lr: float
