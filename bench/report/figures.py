@@ -1,0 +1,168 @@
+"""How numbers are written, the same on every face: only as many digits as the interval supports."""
+
+import math
+from decimal import ROUND_CEILING, ROUND_HALF_EVEN, Context, Decimal
+
+ABSENT = "–"
+"""What stands where there is no number."""
+
+_UNITS = ("ns", "µs", "ms", "s")
+_MOST_DIGITS = 4
+_DIGITS_WITHOUT_INTERVAL = 3
+
+
+def is_absent(value: object) -> bool:
+    """Whether a field of a record is empty: ``None``, or the NaN that a frame makes of it."""
+    return value is None or (isinstance(value, float) and math.isnan(value))
+
+
+def duration(ns: float | None, ci_low: float | None = None, ci_high: float | None = None) -> str:
+    """A time, to the digit that its interval leaves standing.
+
+    Args:
+        ns: the time, ns.
+        ci_low: lower end of its interval, ns; without an interval three digits are written.
+        ci_high: upper end of its interval, ns.
+
+    >>> duration(5713.0, 5600.0, 5900.0)
+    '5.7 µs'
+    >>> duration(5713.0, 5708.0, 5718.0)
+    '5.713 µs'
+    >>> duration(47_310.0, 45_000.0, 50_000.0)
+    '47 µs'
+    >>> duration(1_238_000.0)
+    '1.24 ms'
+    >>> duration(999.7)
+    '1.00 µs'
+    >>> duration(None)
+    '–'
+    """
+    if ns is None or not math.isfinite(ns):
+        return _not_finite(ns)
+    number, unit = _in_unit(ns, _last_place(ns, _half_width(ci_low, ci_high)))
+    return f"{number} {unit}"
+
+
+def duration_with_half_width(ns: float | None, ci_low: float | None, ci_high: float | None) -> str:
+    """A time and half the width of its interval, rounded up so that the uncertainty is never understated.
+
+    >>> duration_with_half_width(5713.0, 5600.0, 5900.0)
+    '5.7 ±0.2 µs'
+    >>> duration_with_half_width(47_310.0, 45_000.0, 50_000.0)
+    '47 ±3 µs'
+    >>> duration_with_half_width(5713.0, 5712.9, 5713.1)
+    '5.713 ±0.001 µs'
+    """
+    half_width = _half_width(ci_low, ci_high)
+    if ns is None or not math.isfinite(ns) or half_width is None:
+        return duration(ns)
+    place = _last_place(ns, half_width)
+    number, unit = _in_unit(ns, place)
+    margin = half_width.quantize(_power_of_ten(place), ROUND_CEILING).scaleb(-3 * _UNITS.index(unit))
+    return f"{number} ±{margin:f} {unit}"
+
+
+def interval(ci_low: float | None, ci_high: float | None) -> str:
+    """The two ends of an interval of times, in the unit of the upper one.
+
+    >>> interval(5600.0, 5900.0)
+    '5.6–5.9 µs'
+    >>> interval(950.0, 1050.0)
+    '0.95–1.05 µs'
+    """
+    half_width = _half_width(ci_low, ci_high)
+    if ci_low is None or ci_high is None or half_width is None:
+        return ABSENT
+    place = _last_place(ci_high, half_width)
+    upper, unit = _in_unit(ci_high, place)
+    lower = _rounded(ci_low, place).scaleb(-3 * _UNITS.index(unit))
+    return f"{lower:f}–{upper} {unit}"
+
+
+def ratio(value: float | None) -> str:
+    """How many times one time goes into another, to two digits.
+
+    >>> ratio(8.21), ratio(0.104), ratio(123.0), ratio(None)
+    ('8.2x', '0.10x', '120x', '–')
+    """
+    if value is None or not math.isfinite(value):
+        return _not_finite(value)
+    return f"{_significant(value, 2)}x"
+
+
+def factor(value: float | None, cause: str = "") -> str:
+    """The number that goes with a cause: a gain is written as a multiple, any other as it is.
+
+    >>> factor(4.0, "scale.sum"), factor(0.9, "state.momentum"), factor(1936.0, "scale.sum"), factor(None)
+    ('4.00x', '0.900', '1936x', '')
+    """
+    if value is None or math.isnan(value):
+        return ""
+    if math.isinf(value):
+        return _not_finite(value)
+    digits = _significant(value, 3 if abs(value) < 1000 else 4)
+    return f"{digits}x" if cause.startswith("scale.") else digits
+
+
+def share(value: float | None) -> str:
+    """A part of one, in per cent.
+
+    >>> share(0.0312), share(0.4), share(None)
+    ('3.1 %', '40 %', '–')
+    """
+    if value is None or not math.isfinite(value):
+        return _not_finite(value)
+    return f"{_significant(100 * value, 2)} %"
+
+
+def count(number: int, noun: str) -> str:
+    """A number with its noun.
+
+    >>> count(1, "cell"), count(3, "cell")
+    ('1 cell', '3 cells')
+    """
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def _not_finite(value: float | None) -> str:
+    if value is None or math.isnan(value):
+        return ABSENT
+    return "∞" if value > 0 else "-∞"
+
+
+def _half_width(ci_low: float | None, ci_high: float | None) -> Decimal | None:
+    if ci_low is None or ci_high is None or not math.isfinite(ci_low) or not math.isfinite(ci_high):
+        return None
+    # Six digits drop the noise of the binary subtraction, which rounding up would otherwise turn into a whole step.
+    return Context(prec=6).create_decimal(abs(ci_high - ci_low) / 2)
+
+
+def _last_place(value: float, half_width: Decimal | None) -> int:
+    """The power of ten of the last digit worth writing."""
+    leading = Decimal(value).adjusted()
+    if half_width is None:
+        return leading - _DIGITS_WITHOUT_INTERVAL + 1
+    fewest = leading - _MOST_DIGITS + 1
+    return min(leading, max(fewest, half_width.adjusted())) if half_width else fewest
+
+
+def _in_unit(ns: float, place: int) -> tuple[str, str]:
+    rounded = _rounded(ns, place)
+    unit = min(max(rounded.adjusted() // 3, 0), len(_UNITS) - 1) if rounded else 0
+    return f"{rounded.scaleb(-3 * unit):f}", _UNITS[unit]
+
+
+def _rounded(value: float, place: int) -> Decimal:
+    return Decimal(value).quantize(_power_of_ten(place), ROUND_HALF_EVEN)
+
+
+def _power_of_ten(place: int) -> Decimal:
+    return Decimal(1).scaleb(place)
+
+
+def _significant(value: float, digits: int) -> str:
+    if not 1e-4 <= abs(value) < 1e6 and value:
+        return f"{value:.{digits - 1}e}"
+    rounded = _rounded(value, Decimal(value).adjusted() - digits + 1)
+    # Rounding up may have added a digit: 9.99 to two digits is 10, not 10.0.
+    return f"{_rounded(value, rounded.adjusted() - digits + 1):f}"

@@ -1,0 +1,314 @@
+"""What every face shows, before one of them draws it: grids of cells, groups of reasons, the summary."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from bench.proof.verdict import Status
+from bench.report import figures
+
+Record = Mapping[str, Any]
+"""One row of the verdicts, timings or iterates."""
+
+Key = tuple[str, str, str, str]
+"""Variant, problem, device, dtype."""
+
+Tone = Literal["good", "fault", "bad", "declined", "fastest", "plain"]
+"""How a cell is coloured; its words say the same."""
+
+_SYMBOLS = {"proved": "✓", "unsupported": "–", "unavailable": "–", "void": "?", "judge-error": "!"}
+_FAULT_SYMBOL = "✗"
+# What nobody remarks on when it is expected; of every other status the label says that it was.
+_QUIET = frozenset({"proved", "unsupported", "unavailable", "void"})
+FASTEST = "★"
+FASTEST_LEGEND = f"{FASTEST} the fastest on its problem, and those whose intervals overlap its own"
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """One cell of a grid.
+
+    Attributes:
+        words: pieces that a narrow face may put on lines of their own.
+        tone: how it is coloured.
+        detail: what stands behind it, for a face that can show it on demand.
+    """
+
+    words: tuple[str, ...]
+    tone: Tone
+    detail: str = ""
+
+    @property
+    def text(self) -> str:
+        """The words on one line."""
+        return " ".join(self.words)
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """Variants by problems.
+
+    Attributes:
+        title: the devices and dtypes that it holds for.
+        variants: the rows, in the order of the records.
+        problems: the columns, in the order of the records.
+        cells: by variant and problem; a pair may be missing.
+    """
+
+    title: str
+    variants: tuple[str, ...]
+    problems: tuple[str, ...]
+    cells: Mapping[tuple[str, str], Shown]
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Cells of which the same is to be said.
+
+    Attributes:
+        label: what became of them.
+        reason: why, in a sentence; may be empty.
+        expected: what was expected of them.
+        where: the cells, one line for each set of variants.
+    """
+
+    label: str
+    reason: str
+    expected: str
+    where: tuple[str, ...]
+
+
+def label_words(verdict: Record) -> tuple[str, ...]:
+    """What became of a cell, in words that can stand on lines of their own.
+
+    >>> verdict = {"status": "wrong", "cause": "scale.sum", "factor": 4.0, "as_expected": True}
+    >>> label_words(verdict)
+    ('✗ scale.sum', '4.00x', '(expected)')
+    >>> label_words({"status": "proved", "as_expected": True})
+    ('✓ proved',)
+    """
+    status, cause = str(verdict["status"]), verdict.get("cause")
+    symbol = _SYMBOLS.get(status, _FAULT_SYMBOL)
+    if figures.is_absent(cause):
+        words = [f"{symbol} {status}"]
+    elif cause == "unknown":
+        words = [f"{symbol} {status},", "cause unknown"]
+    else:
+        words = [f"{symbol} {cause}", figures.factor(verdict.get("factor"), str(cause))]
+        words += [f"or {other}" for other in _alternatives(verdict)]
+    if bool(verdict["as_expected"]) != (status in _QUIET):
+        words.append("(expected)" if verdict["as_expected"] else "(not expected)")
+    return tuple(word for word in words if word)
+
+
+def label(verdict: Record) -> str:
+    """What became of a cell, on one line.
+
+    >>> label({"status": "wrong", "cause": "unknown", "as_expected": False})
+    '✗ wrong, cause unknown'
+    >>> label({"status": "proved", "as_expected": False})
+    '✓ proved (not expected)'
+    """
+    return " ".join(label_words(verdict))
+
+
+def summary(verdicts: Sequence[Record]) -> str:
+    """How many cells came out how, in one line.
+
+    >>> proved = {"status": "proved", "as_expected": True}
+    >>> summary([proved, proved, {"status": "wrong", "as_expected": True}, {"status": "crashed", "as_expected": False}])
+    '2 proved, 1 wrong as expected; 1 not as expected (1 crashed)'
+    """
+    if not verdicts:
+        return "no cells"
+    expected = Counter(str(verdict["status"]) for verdict in verdicts if verdict["as_expected"])
+    unexpected = Counter(str(verdict["status"]) for verdict in verdicts if not verdict["as_expected"])
+    parts = [f"{expected[name]} {name}{'' if name in _QUIET else ' as expected'}" for name in _ordered(expected)]
+    line = f"{', '.join(parts) or 'none as expected'}; {unexpected.total()} not as expected"
+    return (
+        f"{line} ({', '.join(f'{unexpected[name]} {name}' for name in _ordered(unexpected))})" if unexpected else line
+    )
+
+
+def verdict_grids(verdicts: Sequence[Record]) -> list[Grid]:
+    """One grid for each device and dtype; those that say the same are one grid with both in its title."""
+    lanes: dict[str, dict[tuple[str, str], Shown]] = defaultdict(dict)
+    for verdict in verdicts:
+        lanes[_lane(verdict)][_place(verdict)] = Shown(label_words(verdict), _tone(verdict), str(verdict["evidence"]))
+    alike: dict[tuple[object, ...], list[str]] = defaultdict(list)
+    for lane, cells in lanes.items():
+        alike[tuple((place, shown.words, shown.tone) for place, shown in sorted(cells.items()))].append(lane)
+    return [_grid(verdicts, " · ".join(titles), lanes[titles[0]]) for titles in alike.values()]
+
+
+def timing_grids(timings: Sequence[Record]) -> list[Grid]:
+    """One grid of times for each device and dtype, the fastest of each problem marked."""
+    fastest = marked_fastest(timings)
+    lanes: dict[str, dict[tuple[str, str], Shown]] = defaultdict(dict)
+    for timing in timings:
+        words, quick = time_words(timing), key(timing) in fastest
+        detail = f"{figures.interval(timing['ci_low'], timing['ci_high'])}, 95 % over {timing['launches']} launches"
+        detail = f"{detail}; {timing['note']}" if timing["note"] else detail
+        lanes[_lane(timing)][_place(timing)] = Shown(
+            (f"{words} {FASTEST}",) if quick else (words,), "fastest" if quick else "plain", detail
+        )
+    return [_grid(timings, lane, cells) for lane, cells in lanes.items()]
+
+
+def ratio_grids(timings: Sequence[Record]) -> list[Grid]:
+    """One grid for each dtype and each device beside the CPU: the CPU's time over the device's."""
+    times = {key(timing): float(timing["ns_per_iter"]) for timing in timings}
+    grids = []
+    for dtype in distinct(timings, "dtype"):
+        for device in devices(timings)[1:]:
+            cells = {
+                place: Shown((figures.ratio(times[*place, "cpu", dtype] / times[*place, device, dtype]),), "plain")
+                for place in dict.fromkeys(map(_place, timings))
+                if (*place, "cpu", dtype) in times and times.get((*place, device, dtype))
+            }
+            if cells:
+                grids.append(_grid(timings, f"cpu/{device} {dtype}", cells))
+    return grids
+
+
+def devices(records: Sequence[Record]) -> tuple[str, ...]:
+    """The devices that occur, the CPU first."""
+    return tuple(sorted(distinct(records, "device"), key=lambda device: device != "cpu"))
+
+
+def time_words(timing: Record) -> str:
+    """The time of one iteration with half the width of its interval."""
+    return figures.duration_with_half_width(timing["ns_per_iter"], timing["ci_low"], timing["ci_high"])
+
+
+def marked_fastest(timings: Sequence[Record]) -> frozenset[Key]:
+    """The cells that nothing is faster than, for each problem, device and dtype.
+
+    Where intervals overlap, nobody knows which is faster; all of them are marked.
+    """
+    columns: dict[tuple[str, ...], list[Record]] = defaultdict(list)
+    for timing in timings:
+        columns[key(timing)[1:]].append(timing)
+    marked = set()
+    for column in columns.values():
+        best = min(column, key=lambda timing: float(timing["ns_per_iter"]))
+        if len(column) > 1:
+            marked |= {key(timing) for timing in column if timing is best or timing["ci_low"] <= best["ci_high"]}
+    return frozenset(marked)
+
+
+def key(record: Record) -> Key:
+    """The four names that identify a cell."""
+    return str(record["variant"]), str(record["problem"]), str(record["device"]), str(record["dtype"])
+
+
+def distinct(records: Sequence[Record], field: str) -> tuple[str, ...]:
+    """The values of a field, in the order of the records."""
+    return tuple(dict.fromkeys(str(record[field]) for record in records))
+
+
+def unexpected(verdicts: Sequence[Record]) -> list[Group]:
+    """The cells that did not come as expected, with their evidence."""
+    return _groups(verdict for verdict in verdicts if not verdict["as_expected"])
+
+
+def known_faults(verdicts: Sequence[Record]) -> list[Group]:
+    """The cells that are wrong and were expected to be, with their evidence."""
+    return _groups(verdict for verdict in verdicts if verdict["as_expected"] and verdict["status"] not in _QUIET)
+
+
+def declined(verdicts: Sequence[Record]) -> list[Group]:
+    """The cells of which nothing is known, as expected; the same reason once."""
+    quiet = _QUIET - {"proved"}
+    return _groups(verdict for verdict in verdicts if verdict["as_expected"] and verdict["status"] in quiet)
+
+
+def notes(timings: Sequence[Record]) -> list[Group]:
+    """What is to be said of the noise; the same note once."""
+    rows: dict[str, list[Record]] = defaultdict(list)
+    for timing in timings:
+        if timing["note"]:
+            rows[str(timing["note"])].append(timing)
+    return [Group("", note, "", _where(noted)) for note, noted in rows.items()]
+
+
+def flattened(environment: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
+    """The environment as names and values, inner names after their outer ones.
+
+    >>> flattened({"python": "3.12", "cpu": {"name": "x", "cores": 2}, "devices": ["cpu", "cuda"]})
+    [('python', '3.12'), ('cpu name', 'x'), ('cpu cores', '2'), ('devices', 'cpu, cuda')]
+    """
+    rows: list[tuple[str, str]] = []
+    for name, value in environment.items():
+        words = f"{prefix}{name}".replace("_", " ")
+        if isinstance(value, Mapping):
+            rows += flattened(value, f"{words} ")
+        elif isinstance(value, list | tuple):
+            rows.append((words, ", ".join(map(str, value))))
+        else:
+            rows.append((words, figures.ABSENT if figures.is_absent(value) else str(value)))
+    return rows
+
+
+def _groups(verdicts: Iterable[Record]) -> list[Group]:
+    rows: dict[tuple[str, str, str], list[Record]] = defaultdict(list)
+    for verdict in verdicts:
+        rows[label(verdict), str(verdict["evidence"]), str(verdict["expected"])].append(verdict)
+    return [Group(words, reason, expected, _where(alike)) for (words, reason, expected), alike in rows.items()]
+
+
+def _where(records: Sequence[Record]) -> tuple[str, ...]:
+    """Cells in few words: variants that share their problems, devices and dtypes share a line."""
+    lanes: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+    for record in records:
+        lanes[str(record["variant"])][str(record["problem"])].append(_lane(record))
+    alike: dict[tuple[tuple[tuple[str, ...], tuple[str, ...]], ...], list[str]] = defaultdict(list)
+    for variant, problems in lanes.items():
+        by_lane: dict[tuple[str, ...], list[str]] = defaultdict(list)
+        for problem, its_lanes in problems.items():
+            by_lane[tuple(its_lanes)].append(problem)
+        alike[tuple((tuple(names), its_lanes) for its_lanes, names in by_lane.items())].append(variant)
+    return tuple(
+        f"{', '.join(variants)} on {', '.join(problems)} ({', '.join(its_lanes)})"
+        for placements, variants in alike.items()
+        for problems, its_lanes in placements
+    )
+
+
+def _grid(records: Sequence[Record], title: str, cells: Mapping[tuple[str, str], Shown]) -> Grid:
+    """Rows and columns in the order of all records, those alone that have a cell."""
+    variants, problems = {variant for variant, _ in cells}, {problem for _, problem in cells}
+    return Grid(
+        title,
+        tuple(name for name in distinct(records, "variant") if name in variants),
+        tuple(name for name in distinct(records, "problem") if name in problems),
+        cells,
+    )
+
+
+def _tone(verdict: Record) -> Tone:
+    if not verdict["as_expected"]:
+        return "bad"
+    if verdict["status"] == "proved":
+        return "good"
+    return "declined" if verdict["status"] in _QUIET else "fault"
+
+
+def _ordered(statuses: Iterable[str]) -> list[str]:
+    order = {str(status): rank for rank, status in enumerate(Status)}
+    return sorted(statuses, key=lambda status: order.get(status, len(order)))
+
+
+def _alternatives(verdict: Record) -> list[str]:
+    # Not `or ()`: a frame read from parquet holds arrays, which have no truth value.
+    found = verdict.get("alternatives")
+    return [] if found is None or figures.is_absent(found) else [str(cause) for cause in found]
+
+
+def _lane(record: Record) -> str:
+    return f"{record['device']} {record['dtype']}"
+
+
+def _place(record: Record) -> tuple[str, str]:
+    return str(record["variant"]), str(record["problem"])

@@ -1,0 +1,254 @@
+"""Tables, lists and progress for the terminal, drawn by rich on a console that the caller owns."""
+
+from collections import defaultdict
+from collections.abc import Container, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from rich import box
+from rich.console import Console
+from rich.measure import Measurement
+from rich.padding import Padding
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+
+from bench.report import figures, tables
+from bench.report.tables import Grid, Group, Record, Tone
+from bench.report.text import encodable, markup, printable
+
+if TYPE_CHECKING:
+    from bench.problems.catalogue import Entry
+    from bench.variants.contract import Variant
+
+_STYLES: Mapping[Tone, str] = {
+    "good": "green",
+    "fault": "yellow",
+    "bad": "bold red",
+    "declined": "dim",
+    "fastest": "bold green",
+    "plain": "",
+}
+_UNLIMITED = 100_000
+
+
+def verdict_table(console: Console, verdicts: Sequence[Record]) -> None:
+    """Print what became of every cell, then those not as expected, then why cells were declined."""
+    for grid in tables.verdict_grids(verdicts):
+        candidates = [_grid_table(console, grid, "variant", one_line=one_line) for one_line in (True, False)]
+        fitting = [table for table in candidates if _fits(console, table)]
+        _print_tables(console, fitting[0] if fitting else _outcome_table(console, grid))
+    _print_groups(console, "Not as expected", tables.unexpected(verdicts), "bad")
+    _print_groups(console, "Not done", tables.declined(verdicts), "declined")
+
+
+def summary(verdicts: Sequence[Record]) -> str:
+    """How many cells came out how, in one line."""
+    return printable(tables.summary(verdicts))
+
+
+def timing_table(console: Console, timings: Sequence[Record]) -> None:
+    """Print the time of one iteration of every cell; with the ratio where it ran on the CPU and beside it."""
+    if not timings:
+        return
+    if len(tables.devices(timings)) == 1:
+        grids = [_grid_table(console, grid, "per iteration", one_line=True) for grid in tables.timing_grids(timings)]
+        if all(_fits(console, grid) for grid in grids):
+            _print_tables(console, *grids)
+        else:
+            _print_tables(console, _ranking_table(console, timings, tables.devices(timings)[0], "dtype"))
+    else:
+        for dtype in dict.fromkeys(str(timing["dtype"]) for timing in timings):
+            alike = [timing for timing in timings if timing["dtype"] == dtype]
+            _print_tables(console, _ranking_table(console, alike, dtype, "device"))
+    if tables.marked_fastest(timings):
+        console.print(_shown(console, tables.FASTEST_LEGEND, "dim"))
+        console.print()
+    _print_groups(console, "Noise", tables.notes(timings), "declined")
+
+
+def variant_table(console: Console, variants: "Sequence[Variant]") -> None:
+    """Print the registered variants for ``gdbench list``."""
+    rows = [(item.name, item.backend, item.family, item.expect or "proved", _about(item)) for item in variants]
+    _print_listing(console, ("variant", "backend", "family", "expect", "summary, target"), rows)
+
+
+def problem_table(console: Console, problems: "Sequence[Entry]") -> None:
+    """Print the problems of the catalogue for ``gdbench list``; a mark says which a plain run uses."""
+    rows = [(item.name, "✓" if item.default else "", f"{item.summary} [{item.source}]") for item in problems]
+    _print_listing(console, ("problem", "default", "summary [source]"), rows)
+
+
+@dataclass(frozen=True, slots=True)
+class CellProgress:
+    """Counts cells and says which one is at work; silent where nobody watches."""
+
+    _display: Progress
+    _task: TaskID
+
+    def begin(self, cell: str) -> None:
+        """Say that this cell is at work."""
+        self._display.update(self._task, description=markup(cell))
+
+    def finish(self) -> None:
+        """Count one cell as done."""
+        self._display.advance(self._task)
+
+
+@contextmanager
+def progress(total: int, *, console: Console | None = None, quiet: bool = False) -> Iterator[CellProgress]:
+    """Show progress over cells on standard error, or nothing when it is no terminal or ``quiet``.
+
+    Args:
+        total: how many cells there are.
+        console: where to draw; standard error where it is left out.
+        quiet: draw nothing.
+    """
+    console = console or Console(stderr=True)
+    columns = (BarColumn(bar_width=20), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
+    silent = quiet or not console.is_terminal
+    with Progress(*columns, console=console, transient=True, disable=silent) as display:
+        yield CellProgress(display, display.add_task("", total=total))
+
+
+def _fits(console: Console, table: Table) -> bool:
+    """Whether the lines of the table need no folding."""
+    unlimited = console.options.update(max_width=_UNLIMITED)
+    return Measurement.get(console, unlimited, table).maximum <= console.width
+
+
+def _print_tables(console: Console, *several: Table) -> None:
+    for table in several:
+        console.print(table)
+        console.print()
+
+
+def _grid_table(console: Console, grid: Grid, corner: str, *, one_line: bool) -> Table:
+    """Variants by problems; with ``one_line`` false, the words of a cell and of a problem's name stand on lines."""
+    separator = " " if one_line else "\n"
+    table = _table(console, grid.title)
+    table.add_column(corner)
+    for problem in grid.problems:
+        name = printable(problem)
+        table.add_column(_shown(console, name) if one_line else _shown_lines(console, name.replace("-", "-\n")))
+    for variant in grid.variants:
+        cells = [grid.cells.get((variant, problem)) for problem in grid.problems]
+        table.add_row(
+            _shown(console, variant),
+            *(_shown_lines(console, separator.join(cell.words), cell.tone) if cell else Text("") for cell in cells),
+        )
+    return table
+
+
+def _outcome_table(console: Console, grid: Grid) -> Table:
+    """One row for each variant and outcome, with the problems that had it: for consoles too narrow for a grid."""
+    table = _table(console, grid.title)
+    for heading in ("variant", "outcome", "problems"):
+        table.add_column(heading, overflow="fold")
+    for variant in grid.variants:
+        problems = defaultdict(list)
+        for problem in grid.problems:
+            if cell := grid.cells.get((variant, problem)):
+                problems[cell.text, cell.tone].append(printable(problem))
+        name = variant
+        for (words, tone), names in problems.items():
+            table.add_row(_shown(console, name), _toned(console, words, tone), _shown(console, ", ".join(names)))
+            name = ""
+    return table
+
+
+def _ranking_table(
+    console: Console, timings: Sequence[Record], title: str, across: Literal["device", "dtype"]
+) -> Table:
+    """One row for each problem and variant, the fastest first, a column for each device or each dtype."""
+    columns = tables.devices(timings) if across == "device" else tables.distinct(timings, "dtype")
+    compared = columns[1:] if columns[0] == "cpu" else ()
+    fastest = tables.marked_fastest(timings)
+    table = _table(console, f"{title}, per iteration")
+    for heading in ("problem", "variant"):
+        table.add_column(heading, overflow="fold")
+    for column in columns:
+        table.add_column(_shown(console, column), overflow="fold")
+    for column in compared:
+        table.add_column(_shown(console, f"cpu/{column}"), justify="right")
+    if len(columns) == 1:
+        table.add_column("to fastest", justify="right")
+    rows: dict[str, dict[str, dict[str, Record]]] = defaultdict(lambda: defaultdict(dict))
+    for timing in timings:
+        rows[str(timing["problem"])][str(timing["variant"])][str(timing[across])] = timing
+    for problem, variants in rows.items():
+        ranked = sorted(variants.items(), key=lambda row: _least(row[1]))
+        for rank, (variant, cells) in enumerate(ranked):
+            times = [_time(console, cells.get(column), fastest) for column in columns]
+            ratios = [_ratio(cells.get("cpu"), cells.get(column)) for column in compared]
+            if len(columns) == 1:
+                ratios = [figures.ratio(_least(cells) / _least(ranked[0][1]))]
+            name = _shown(console, "" if rank else problem)
+            table.add_row(name, _shown(console, variant), *times, *(_shown(console, words) for words in ratios))
+        table.add_section()
+    return table
+
+
+def _time(console: Console, timing: Record | None, fastest: Container[tables.Key]) -> Text:
+    if timing is None:
+        return _shown(console, "")
+    if tables.key(timing) in fastest:
+        return _toned(console, f"{tables.time_words(timing)} {tables.FASTEST}", "fastest")
+    return _toned(console, tables.time_words(timing), "plain")
+
+
+def _least(cells: Mapping[str, Record]) -> float:
+    return min(float(timing["ns_per_iter"]) for timing in cells.values())
+
+
+def _ratio(cpu: Record | None, other: Record | None) -> str:
+    return figures.ratio(cpu["ns_per_iter"] / other["ns_per_iter"]) if cpu and other else ""
+
+
+def _print_groups(console: Console, heading: str, groups: Sequence[Group], tone: Tone) -> None:
+    if not groups:
+        return
+    console.print(_shown(console, heading, "bold"))
+    for group in groups:
+        expectation = f"; expected: {group.expected}" if tone == "bad" else ""
+        if group.label:
+            console.print(Padding(_toned(console, f"{group.label}{expectation}", tone), (0, 0, 0, 2), expand=False))
+        for line in group.where:
+            console.print(Padding(_shown(console, line), (0, 0, 0, 4), expand=False))
+        if group.reason:
+            console.print(Padding(_shown(console, group.reason, "italic"), (0, 0, 0, 4), expand=False))
+    console.print()
+
+
+def _print_listing(console: Console, headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    table = _table(console, "")
+    for heading in headings:
+        table.add_column(heading, overflow="fold")
+    for row in rows:
+        table.add_row(*(_shown(console, words) for words in row))
+    console.print(table)
+
+
+def _about(variant: "Variant") -> str:
+    return f"{variant.summary} [{variant.target}]" if variant.summary else variant.target
+
+
+def _table(console: Console, title: str) -> Table:
+    heading = _shown(console, title, "bold") if title else None
+    return Table(
+        title=heading, title_justify="left", box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0)
+    )
+
+
+def _toned(console: Console, words: str, tone: Tone) -> Text:
+    return _shown(console, words, _STYLES[tone])
+
+
+def _shown(console: Console, words: str, style: str = "") -> Text:
+    """Words as rich shows them: no markup, no control characters, nothing the encoding lacks."""
+    return Text(encodable(printable(words), console.encoding), style)
+
+
+def _shown_lines(console: Console, words: str, tone: Tone = "plain") -> Text:
+    return Text("\n").join(_toned(console, line, tone) for line in words.split("\n"))

@@ -1,0 +1,89 @@
+"""Makes text from variants, files and exceptions safe to show: it can be read, and can do nothing else.
+
+HTML is escaped by jinja2; what `printable` removes is removed there too.
+"""
+
+import re
+import unicodedata
+
+from rich.markup import escape
+
+LONGEST = 2000
+"""Characters of one piece of text that are shown; an exception's message may be as long as it likes."""
+
+# Control, format (bidirectional marks, zero-width characters), surrogate, private, unassigned, line, paragraph.
+_UNPRINTABLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+_WITHOUT_UNICODE = {
+    "µ": "u",
+    "±": "+/-",
+    "✓": "+",
+    "✗": "x",
+    "–": "-",
+    "…": "...",
+    "·": "-",
+    "★": "*",
+    "∞": "inf",
+    "≤": "<=",
+    "×": "x",
+}
+_MARKDOWN_SPECIAL = re.compile(r"[|`*_\[\]~$#]")
+
+
+def printable(value: object, longest: int = LONGEST) -> str:
+    r"""One line of visible characters: white space becomes one space, anything invisible its escape.
+
+    >>> printable("a\tb\n\n c")
+    'a b c'
+    >>> print(printable("\x1b[31mred\u202e"))
+    \x1b[31mred\u202e
+    """
+    text = " ".join(str(value).split())
+    if len(text) > longest:
+        text = f"{text[:longest]}… ({len(text) - longest} more characters)"
+    return "".join(_visible(character) for character in text)
+
+
+def encodable(text: str, encoding: str) -> str:
+    r"""Text that a terminal of this encoding can show; what it lacks is spelt in ASCII.
+
+    >>> encodable("✓ 5.7 ±0.2 µs", "ascii")
+    '+ 5.7 +/-0.2 us'
+    >>> encodable("✓ 5.7 ±0.2 µs", "utf-8")
+    '✓ 5.7 ±0.2 µs'
+    """
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:
+        spelt = "".join(_WITHOUT_UNICODE.get(character, character) for character in text)
+        return spelt.encode(encoding, "backslashreplace").decode(encoding)
+    return text
+
+
+def markup(value: object) -> str:
+    r"""Printable text in which rich finds no markup.
+
+    >>> print(markup("[red]x[/red]"))
+    \[red]x\[/red]
+    """
+    return escape(printable(value))
+
+
+def markdown(value: object) -> str:
+    r"""Printable text that GitHub-flavoured Markdown shows as it is, in a table cell or out of one.
+
+    >>> print(markdown("a|b `c` <b> http://d.example @e"))
+    a\|b \`c\` &lt;b&gt; http&#58;//d.example &#64;e
+    """
+    text = printable(value).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    # A backslash before an escaped pipe would end the cell; as an entity it cannot.
+    text = _MARKDOWN_SPECIAL.sub(r"\\\g<0>", text.replace("\\", "&bsol;"))
+    # GitHub makes links of bare addresses and mentions of bare names.
+    return text.replace("://", "&#58;//").replace("www.", "www&#46;").replace("@", "&#64;")
+
+
+def _visible(character: str) -> str:
+    if character.isascii() and character.isprintable():
+        return character
+    if unicodedata.category(character) in _UNPRINTABLE:
+        return character.encode("unicode_escape").decode("ascii")
+    return character
