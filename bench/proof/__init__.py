@@ -1,1 +1,1 @@
-"""."""
+"""The proof: is this gradient descent, and if not, what is it instead?"""

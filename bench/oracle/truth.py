@@ -1,0 +1,239 @@
+"""The truth about a descent: its exact iterates at chosen numbers of iterations, each with its rounding bound."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+import numpy as np
+
+from bench.dtypes import Dtype, FloatArray
+from bench.oracle.rounding import Sizes, objective_bound, step_bound
+from bench.oracle.system import LongArray, System, stacked
+from bench.problems.problem import Problem
+
+DENSE = 16
+"""Up to this iteration the bound is carried step by step; beyond it, in blocks whose length grows."""
+
+BLOCK_GROWTH = 1.25
+SLACK = 1.001
+"""Covers the rounding of the bound's own computation and of the eigenvectors."""
+
+
+@dataclass(frozen=True)
+class Truth:
+    """Exact iterates of one descent and how far an honest implementation may be from them.
+
+    Attributes:
+        system: the problem.
+        start: theta_0, (..., P, M).
+        lr: the learning rate.
+        exact: theta_n by n, (..., P, M), in long arithmetic.
+        bound: the componentwise bound by n, float64; infinite where the dtype says nothing.
+        objective: the loss at theta_n by n, shape (...).
+        objective_bound: its bound.
+    """
+
+    system: System
+    start: LongArray
+    lr: float
+    exact: dict[int, LongArray]
+    bound: dict[int, FloatArray]
+    objective: dict[int, LongArray]
+    objective_bound: dict[int, FloatArray]
+
+    def distance(self, n_iters: int, w: FloatArray, b: FloatArray | None) -> FloatArray:
+        """|observed - exact| at iterate ``n_iters``, (..., P, M)."""
+        return _size(stacked(w, b) - self.exact[n_iters])
+
+
+@dataclass
+class Propagator:
+    """Jumps of many exact updates at once: theta_k+m = P_m theta_k + lr S_m q, with P_m, S_m by repeated squaring."""
+
+    system: System
+    lr: float
+    _jumps: dict[int, tuple[LongArray, LongArray]] = field(default_factory=dict)
+
+    def after(self, theta: LongArray, n_iters: int) -> LongArray:
+        """The exact state ``n_iters`` updates later."""
+        if n_iters == 0:
+            return theta
+        power, total = self._jump(n_iters)
+        return power @ theta + np.longdouble(self.lr) * (total @ self.system.linear)
+
+    def _jump(self, n: int) -> tuple[LongArray, LongArray]:
+        if n not in self._jumps:
+            identity = np.broadcast_to(np.eye(self.system.n_parameters, dtype=np.longdouble), self.system.hessian.shape)
+            if n == 1:
+                self._jumps[n] = (identity - np.longdouble(self.lr) * self.system.hessian, identity)
+            else:
+                half_power, half_total = self._jump(n // 2)
+                power, total = half_power @ half_power, half_total + half_power @ half_total
+                if n % 2:
+                    one, _ = self._jump(1)
+                    power, total = power @ one, total + power
+                self._jumps[n] = (power, total)
+        return self._jumps[n]
+
+
+def truth(
+    problem: Problem,
+    n_iters: Iterable[int],
+    dtype: Dtype,
+    *,
+    system: System | None = None,
+    start_spread: float = 0.0,
+) -> Truth:
+    """The exact iterates of ``problem`` at the given numbers of iterations, with bounds for ``dtype``.
+
+    Args:
+        problem: float64 arrays whose values are representable in ``dtype``.
+        n_iters: the numbers of iterations wanted.
+        dtype: the format whose rounding is to be allowed for.
+        system: the problem's system, where it is at hand.
+        start_spread: makes the iterates' bounds hold for every start within this distance of (w0, b0), component by
+            component.
+
+    The bound is the smaller of two recursions over the step bound mu_k: B_k+1 = |I - lr H| B_k + mu_k, component by
+    component, and E_k+1 = |I - lr L| E_k + |V^T| mu_k in the eigenbasis H = V L V^T, which does not grow where gradient
+    descent contracts. mu_k is taken at the exact iterate widened by the bound itself.
+    """
+    system = System.of(problem) if system is None else system
+    wanted = sorted(set(n_iters))
+    stops = _stops(wanted)
+    theta = stacked(problem.w0, problem.b0)
+    propagator = Propagator(system, problem.lr)
+    bounds = _BoundRecursion(system, problem.lr, dtype, start_spread)
+    result = Truth(system, theta, problem.lr, {}, {}, {}, {})
+    for here, after in pairwise([*stops, stops[-1]]):
+        residual = system.residual(theta)
+        bound = bounds.now()
+        result.exact[here] = theta
+        result.bound[here] = bound
+        result.objective[here] = np.square(residual).sum(axis=(-1, -2)) * system.scale / 2
+        result.objective_bound[here] = objective_bound(system, _size(residual), _size(theta), bound, dtype)
+        if after == here:
+            break
+        following = propagator.after(theta, after - here)
+        bounds.advance(theta, following, residual, after - here)
+        theta = following
+    return result
+
+
+def _stops(wanted: list[int]) -> list[int]:
+    last = wanted[-1]
+    stops = set(wanted) | set(range(min(last, DENSE) + 1))
+    stop = float(DENSE)
+    while stop < last:
+        stops.add(int(stop))
+        stop *= BLOCK_GROWTH
+    return sorted(stops)
+
+
+class _BoundRecursion:
+    """The two recursions of the bound, carried from stop to stop."""
+
+    def __init__(self, system: System, lr: float, dtype: Dtype, start_spread: float) -> None:
+        self._system, self._lr, self._dtype = system, lr, dtype
+        values, vectors = system.eigen
+        self._values = values[..., np.newaxis]
+        self._vectors_t = vectors.swapaxes(-1, -2)
+        self._size_of_vectors = np.abs(vectors)
+        self._size_of_vectors_t = self._size_of_vectors.swapaxes(-1, -2)
+        self._contraction = 1.0 - lr * self._values
+        self._size_of_step = np.abs(np.eye(system.n_parameters) - lr * system.hessian.astype(np.float64))
+        shape = system.linear.shape
+        self._eigen_bound = np.zeros(shape)
+        self._component_bound = np.zeros(shape)
+        self._eigen_spread = self._size_of_vectors_t @ np.full(shape, start_spread)
+
+    def now(self) -> FloatArray:
+        """The bound at the present state."""
+        smallest: FloatArray = SLACK * np.minimum(self._size_of_vectors @ self._eigen_bound, self._component_bound)
+        return smallest
+
+    def spread(self) -> FloatArray:
+        """How far apart the present states of the starts within the spread can be."""
+        apart: FloatArray = self._size_of_vectors @ self._eigen_spread
+        return apart
+
+    def advance(self, theta: LongArray, following: LongArray, residual: LongArray, n_steps: int) -> None:
+        """Carry the bound over ``n_steps`` updates, from ``theta`` to ``following``."""
+        if np.all(np.isfinite(self._eigen_bound)):
+            if n_steps == 1:
+                self._advance_one(theta, following, residual)
+            else:
+                self._advance_block(theta, following, residual, n_steps)
+        self._eigen_spread = self._eigen_spread * np.abs(self._contraction) ** n_steps
+
+    def _advance_one(self, theta: LongArray, following: LongArray, residual: LongArray) -> None:
+        around = self.now() + self.spread()
+        gradient = self._system.scale * (self._system.design.swapaxes(-1, -2) @ residual)
+        sizes = Sizes(
+            theta=_size(theta) + around,
+            theta_next=_size(following) + around,
+            residual=_size(residual) + self._system.size_of_design @ around,
+            gradient=_size(gradient) + np.abs(self._system.hessian).astype(np.float64) @ around,
+        )
+        mu = step_bound(self._system, sizes, self._lr, self._dtype)
+        self._eigen_bound = _product(self._size_of_vectors_t, mu) + np.abs(self._contraction) * self._eigen_bound
+        self._component_bound = _product(self._size_of_step, self._component_bound) + mu
+
+    def _advance_block(self, theta: LongArray, following: LongArray, residual: LongArray, n_steps: int) -> None:
+        # The error made inside the block widens the magnitudes that make it; three rounds settle that, or it explodes.
+        around, bound = self.now(), self._eigen_bound
+        for _ in range(3):
+            mu = self._step_bound_in_block(theta, following, residual, n_steps, around)
+            before, bound = bound, self._carried(mu, n_steps)
+            if not np.all(np.isfinite(bound)):
+                break
+            around = np.maximum(around, self._size_of_vectors @ bound)
+        settled = np.all(np.isfinite(bound)) and np.all(bound <= 1.5 * before)
+        self._eigen_bound = 1.5 * bound if settled else np.full_like(bound, np.inf)
+        self._component_bound = np.full_like(bound, np.inf)
+
+    def _carried(self, mu: FloatArray, n_steps: int) -> FloatArray:
+        ratio = np.abs(self._contraction)
+        power = ratio**n_steps
+        with np.errstate(divide="ignore", invalid="ignore"):
+            total = np.where(np.abs(1 - ratio) * n_steps < 1e-8, float(n_steps), (1 - power) / (1 - ratio))
+        carried: FloatArray = power * self._eigen_bound + total * _product(self._size_of_vectors_t, mu)
+        return carried
+
+    def _step_bound_in_block(
+        self, theta: LongArray, following: LongArray, residual: LongArray, n_steps: int, around: FloatArray
+    ) -> FloatArray:
+        """Mu for every step of a block: each magnitude at its largest within it."""
+        here, there = (self._vectors_t @ state.astype(np.float64) for state in (theta, following))
+        gradient = self._system.scale * (self._system.design.swapaxes(-1, -2) @ residual)
+        slope = np.abs(self._vectors_t @ gradient.astype(np.float64))
+        growth = np.maximum(1.0, np.abs(self._contraction)) ** n_steps
+        # A component that contracts without changing sign moves monotonically; one that alternates stays within the
+        # distance from its limit that it started with, or that it has grown to.
+        alternating = self._contraction < 0
+        from_limit = np.where(alternating, slope / np.where(alternating, self._values, 1.0), 0.0)
+        travel = np.where(alternating, 2 * from_limit * growth, np.abs(there - here))
+        moved = self._size_of_vectors @ (travel + self._eigen_spread * growth) + around
+        steepest = growth * (slope + self._values * self._eigen_spread) + self._values * (
+            self._size_of_vectors_t @ around
+        )
+        sizes = Sizes(
+            theta=_size(theta) + moved,
+            theta_next=_size(theta) + moved,
+            residual=_size(residual) + self._system.size_of_design @ moved,
+            gradient=self._size_of_vectors @ steepest,
+        )
+        return step_bound(self._system, sizes, self._lr, self._dtype)
+
+
+def _size(values: LongArray) -> FloatArray:
+    size: FloatArray = np.abs(values).astype(np.float64)
+    return size
+
+
+def _product(matrix: FloatArray, bound: FloatArray) -> FloatArray:
+    """Matrix @ bound, infinite wherever an infinite bound meets it (0 * inf would be NaN)."""
+    if not np.all(np.isfinite(bound)):
+        return np.full_like(bound, np.inf)
+    product: FloatArray = matrix @ bound
+    return product
