@@ -2,6 +2,7 @@
 
 import difflib
 import re
+import textwrap
 import warnings
 from collections.abc import Sequence
 from importlib import import_module
@@ -87,9 +88,10 @@ def _read(path: Path, columns: Sequence[str]) -> "pd.DataFrame":
         raise UsageError(f"{path} does not exist. Check the path; a relative one starts at {Path.cwd()}.")
     if not path.is_file():
         raise UsageError(f"{path} is not a file. Name one {suffix} file.")
+    parser_warning = import_module("pandas").errors.ParserWarning
     try:
         return _read_csv(path, columns) if suffix == ".csv" else _read_parquet(path, columns)
-    except (OSError, ValueError, Warning) as error:
+    except (OSError, ValueError, parser_warning) as error:
         # pandas and pyarrow raise subclasses of ValueError for everything malformed, undecodable bytes included.
         raise UsageError(f"{path} cannot be read as {suffix[1:]}: {error}. Is it complete, and UTF-8?") from error
 
@@ -99,9 +101,12 @@ def _read_csv(path: Path, columns: Sequence[str]) -> "pd.DataFrame":
     # pandas renames repeated columns without a word: the header is read by itself, and columns are taken by position.
     header = pandas.read_csv(path, header=None, nrows=1, dtype=str, keep_default_na=False).iloc[0].tolist()
     _check_columns(path, header, columns)
+    # Before 3.1 the default converter could miss the last bit; since then it cannot, and the argument is deprecated.
+    major, minor = (int(part) for part in pandas.__version__.split(".")[:2])
+    exact = {"float_precision": "round_trip"} if (major, minor) < (3, 1) else {}
     with warnings.catch_warnings():
         warnings.simplefilter("error", pandas.errors.ParserWarning)
-        whole: pd.DataFrame = pandas.read_csv(path, index_col=False, low_memory=False, float_precision="round_trip")
+        whole: pd.DataFrame = pandas.read_csv(path, index_col=False, low_memory=False, **exact)
     table = whole.iloc[:, [header.index(column) for column in columns]]
     return table.set_axis(list(columns), axis="columns")
 
@@ -130,25 +135,21 @@ def _numbers(path: Path, table: "pd.DataFrame", column: str) -> FloatArray:
     if missing.any():
         raise _bad_value(path, column, missing, "is missing (empty or NaN)")
     if values.dtype.kind in "bmM":
-        raise _not_numbers(path, column, str(values.dtype))
+        raise UsageError(
+            f"{path}: the column {column!r} holds {values.dtype} values, not numbers. Convert it to numbers first."
+        )
     if not pandas.api.types.is_numeric_dtype(values):
-        try:
-            converted = pandas.to_numeric(values, errors="coerce")
-        except TypeError as error:
-            raise _not_numbers(path, column, type(values.iloc[0]).__name__) from error
+        converted = pandas.to_numeric(values, errors="coerce")
         text = converted.isna().to_numpy()
         if text.any():
-            raise _bad_value(path, column, text, f"is {values.iloc[int(text.argmax())]!r}, not a number")
+            shown = textwrap.shorten(repr(values.iloc[int(text.argmax())]), width=60)
+            raise _bad_value(path, column, text, f"is {shown}, not a number")
         values = converted
     numbers: FloatArray = values.to_numpy(dtype=np.float64)
     infinite = ~np.isfinite(numbers)
     if infinite.any():
         raise _bad_value(path, column, infinite, f"is {numbers[int(infinite.argmax())]}, not finite")
     return numbers
-
-
-def _not_numbers(path: Path, column: str, kind: str) -> UsageError:
-    return UsageError(f"{path}: the column {column!r} holds {kind} values, not numbers. Convert it to numbers first.")
 
 
 def _bad_value(path: Path, column: str, where: npt.NDArray[np.bool_], what: str) -> UsageError:

@@ -12,8 +12,9 @@ LINEAR_START = (-0.41199517, 0.38760006)
 """Where ``nn.Linear`` stood (w, b) before the run that notebook 001 printed.
 
 The start itself was not printed. The first row of the table leaves two candidates and the second row one. Of the
-numbers that ``nn.Linear`` draws, multiples of 2**-23, only this one gives all ten rows to every digit in float32:
-w0 = -3456066 * 2**-23, b0 = 3251425 * 2**-23. ``tests/problems/test_recovered_start.py`` recovers it again.
+numbers that ``nn.Linear`` draws, multiples of 2**-23, only this one near the least-squares fit gives all ten rows to
+every digit in float32: w0 = -3456066 * 2**-23, b0 = 3251425 * 2**-23. ``tests/problems/test_recovered_start.py``
+recovers it again.
 """
 
 _BY_CONSTRUCTION = "by construction: y = 2 x"

@@ -102,7 +102,7 @@ def parse(spec: str) -> Recipe:
             raise UsageError(f"{spec!r}: the key {key!r} is given twice. Give it once.")
         try:
             values[key] = _value(key, value)
-        except ValueError as error:
+        except (ValueError, UsageError) as error:
             raise UsageError(f"{spec!r}: {key}={value} is out of range. {_valid(family)}") from error
     recipe = replace(FAMILIES[family], **values)
     _check_together(spec, recipe, given=set(values))
