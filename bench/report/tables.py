@@ -131,29 +131,44 @@ def summary(verdicts: Sequence[Record]) -> str:
     )
 
 
+def tally(verdict: Record) -> tuple[str, Tone]:
+    """The words under which a cell is counted, and their tone.
+
+    >>> tally({"status": "wrong", "as_expected": True}), tally({"status": "proved", "as_expected": True})
+    (('✗ wrong as expected', 'fault'), ('✓ proved', 'good'))
+    """
+    status = str(verdict["status"])
+    words = f"{_SYMBOLS.get(status, _FAULT_SYMBOL)} {status}"
+    if not verdict["as_expected"]:
+        words = f"{words}, not as expected"
+    elif status not in _QUIET:
+        words = f"{words} as expected"
+    return words, _tone(verdict)
+
+
 def verdict_grids(verdicts: Sequence[Record]) -> list[Grid]:
     """One grid for each device and dtype; those that say the same are one grid with both in its title."""
-    lanes: dict[str, dict[tuple[str, str], Shown]] = defaultdict(dict)
+    by_lane: dict[str, dict[tuple[str, str], Shown]] = defaultdict(dict)
     for verdict in verdicts:
-        lanes[_lane(verdict)][_place(verdict)] = Shown(label_words(verdict), _tone(verdict), str(verdict["evidence"]))
+        by_lane[lane(verdict)][_place(verdict)] = Shown(label_words(verdict), _tone(verdict), str(verdict["evidence"]))
     alike: dict[tuple[object, ...], list[str]] = defaultdict(list)
-    for lane, cells in lanes.items():
-        alike[tuple((place, shown.words, shown.tone) for place, shown in sorted(cells.items()))].append(lane)
-    return [_grid(verdicts, " · ".join(titles), lanes[titles[0]]) for titles in alike.values()]
+    for title, cells in by_lane.items():
+        alike[tuple((place, shown.words, shown.tone) for place, shown in sorted(cells.items()))].append(title)
+    return [_grid(verdicts, " · ".join(titles), by_lane[titles[0]]) for titles in alike.values()]
 
 
 def timing_grids(timings: Sequence[Record]) -> list[Grid]:
     """One grid of times for each device and dtype, the fastest of each problem marked."""
     fastest = marked_fastest(timings)
-    lanes: dict[str, dict[tuple[str, str], Shown]] = defaultdict(dict)
+    by_lane: dict[str, dict[tuple[str, str], Shown]] = defaultdict(dict)
     for timing in timings:
         words, quick = time_words(timing), key(timing) in fastest
         detail = f"{figures.interval(timing['ci_low'], timing['ci_high'])}, 95 % over {timing['launches']} launches"
         detail = f"{detail}; {timing['note']}" if timing["note"] else detail
-        lanes[_lane(timing)][_place(timing)] = Shown(
+        by_lane[lane(timing)][_place(timing)] = Shown(
             (f"{words} {FASTEST}",) if quick else (words,), "fastest" if quick else "plain", detail
         )
-    return [_grid(timings, lane, cells) for lane, cells in lanes.items()]
+    return [_grid(timings, title, cells) for title, cells in by_lane.items()]
 
 
 def ratio_grids(timings: Sequence[Record]) -> list[Grid]:
@@ -208,6 +223,16 @@ def distinct(records: Sequence[Record], field: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(str(record[field]) for record in records))
 
 
+def lane(record: Record) -> str:
+    """The device and the dtype of a cell."""
+    return f"{record['device']} {record['dtype']}"
+
+
+def lanes(records: Sequence[Record]) -> tuple[str, ...]:
+    """The pairs of device and dtype that occur, in the order of the records."""
+    return tuple(dict.fromkeys(map(lane, records)))
+
+
 def unexpected(verdicts: Sequence[Record]) -> list[Group]:
     """The cells that did not come as expected, with their evidence."""
     return _groups(verdict for verdict in verdicts if not verdict["as_expected"])
@@ -260,11 +285,11 @@ def _groups(verdicts: Iterable[Record]) -> list[Group]:
 
 def _where(records: Sequence[Record]) -> tuple[str, ...]:
     """Cells in few words: variants that share their problems, devices and dtypes share a line."""
-    lanes: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+    placed: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     for record in records:
-        lanes[str(record["variant"])][str(record["problem"])].append(_lane(record))
+        placed[str(record["variant"])][str(record["problem"])].append(lane(record))
     alike: dict[tuple[tuple[tuple[str, ...], tuple[str, ...]], ...], list[str]] = defaultdict(list)
-    for variant, problems in lanes.items():
+    for variant, problems in placed.items():
         by_lane: dict[tuple[str, ...], list[str]] = defaultdict(list)
         for problem, its_lanes in problems.items():
             by_lane[tuple(its_lanes)].append(problem)
@@ -304,10 +329,6 @@ def _alternatives(verdict: Record) -> list[str]:
     # Not `or ()`: a frame read from parquet holds arrays, which have no truth value.
     found = verdict.get("alternatives")
     return [] if found is None or figures.is_absent(found) else [str(cause) for cause in found]
-
-
-def _lane(record: Record) -> str:
-    return f"{record['device']} {record['dtype']}"
 
 
 def _place(record: Record) -> tuple[str, str]:

@@ -1,0 +1,297 @@
+"""The drawings of the HTML page: SVG, one for light and one for dark paper, drawn by altair without a network."""
+
+import io
+import math
+from base64 import b64encode
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+from bench.errors import UnavailableError
+from bench.report import figures, tables
+from bench.report.tables import Record
+from bench.report.text import printable
+
+MARKS = (
+    ("circle", "●"),
+    ("diamond", "◆"),
+    ("square", "■"),
+    ("triangle-up", "▲"),
+    ("cross", "✚"),
+    ("triangle-down", "▼"),
+)
+"""The shape of each device and dtype in a drawing, and the character that stands for it in the legend."""
+
+_FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
+_WIDTH = 360
+_ROW = 16
+# The reader's font is not the one that altair measures; room is left for the wider of the two.
+_CHARACTER = 7.0
+_LONGEST_NAME = 24
+# Only powers of ten are named where the steps between them would collide.
+_TICK_LABEL = """
+crowded && abs(log(datum.value) / LN10 - round(log(datum.value) / LN10)) > 0.01 ? ''
+: datum.value >= 1e9 ? format(datum.value / 1e9, '~g') + ' s'
+: datum.value >= 1e6 ? format(datum.value / 1e6, '~g') + ' ms'
+: datum.value >= 1e3 ? format(datum.value / 1e3, '~g') + ' µs'
+: format(datum.value, '~g') + ' ns'
+"""
+_MOST_POINTS = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Paper:
+    """Colours of the drawings.
+
+    Attributes:
+        ink: names and numbers.
+        faint: axes and the lines behind.
+        lanes: one for each device and dtype, in turn.
+        good: the proved iterates.
+        fault: the wrong ones.
+    """
+
+    ink: str
+    faint: str
+    lanes: tuple[str, ...]
+    good: str
+    fault: str
+
+
+LIGHT = Paper(
+    "#33322e", "#d9d6cd", ("#1f5f99", "#b3541e", "#2f7a4f", "#7a4a9e", "#946800", "#a8325a"), "#1d6b3c", "#a1340f"
+)
+DARK = Paper(
+    "#d8d5cc", "#45443f", ("#7fb8ee", "#f0a070", "#74c797", "#c3a0e6", "#d9b45a", "#f08fb0"), "#6fcf97", "#ff9d76"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """One picture in both colours.
+
+    Attributes:
+        title: what it shows, as its heading.
+        alternative: what it shows, in a sentence for those who do not see it.
+        light: data URI for light paper.
+        dark: data URI for dark paper.
+    """
+
+    title: str
+    alternative: str
+    light: str
+    dark: str
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """A proved variant and a wrong one on the same problem, seen iterate by iterate.
+
+    Attributes:
+        proved: the verdict of the proved one.
+        wrong: the verdict of the wrong one.
+        component: the component of the state that is drawn.
+        points: the rows of both, in the order of n.
+    """
+
+    proved: Record
+    wrong: Record
+    component: str
+    points: tuple[Record, ...]
+
+
+def needed(module: str) -> Any:
+    """A module of the extra ``html``.
+
+    Raises:
+        UnavailableError: it is not installed.
+    """
+    try:
+        return import_module(module)
+    except ImportError as error:
+        raise UnavailableError(
+            f"the HTML page needs {module}, which is not installed here ({error}): pip install 'gdbench[html]'"
+        ) from error
+
+
+def timing_drawings(timings: Sequence[Record]) -> list[Drawing]:
+    """One drawing a problem: the time of an iteration of each variant, on the same logarithmic axis in all."""
+    drawn = [timing for timing in timings if 0 < timing["ns_per_iter"] < math.inf]
+    if not drawn:
+        return []
+    lanes = tables.lanes(drawn)
+    least = _step_below(min(float(timing["ns_per_iter"]) for timing in drawn) / 1.2)
+    # Room on the right for the number written beside the last point.
+    most = max(float(timing["ns_per_iter"]) for timing in drawn) * 5
+    margin = _CHARACTER * min(_LONGEST_NAME, max(len(printable(timing["variant"])) for timing in drawn))
+    drawings = []
+    for problem in tables.distinct(drawn, "problem"):
+        rows = [timing for timing in drawn if timing["problem"] == problem]
+        points = [_timing_point(timing, least, most) for timing in rows]
+        charts = [_timing_chart(points, lanes, (least, most), margin, paper) for paper in (LIGHT, DARK)]
+        light, dark = map(_data_uri, charts)
+        spoken = "; ".join(f"{row['variant']} {tables.lane(row)} {tables.time_words(row)}" for row in rows)
+        drawings.append(Drawing(problem, f"Time of one iteration on {problem}: {spoken}", light, dark))
+    return drawings
+
+
+def story_of(verdicts: Sequence[Record], iterates: Sequence[Record]) -> Story | None:
+    """The pair of a wrong and a proved variant that is worth a picture; on line-4 where it has one."""
+    seen = {tables.key(row) for row in iterates if row["probe"] == "problem" and row["component"] == "w[0,0]"}
+    told = [verdict for verdict in verdicts if tables.key(verdict) in seen]
+    ranked = sorted(told, key=lambda verdict: (verdict["problem"] != "line-4", verdict["dtype"] != "float64"))
+    for wrong in (verdict for verdict in ranked if verdict["status"] == "wrong"):
+        beside = [row for row in ranked if row["status"] == "proved" and tables.key(row)[1:] == tables.key(wrong)[1:]]
+        if beside:
+            proved = next((row for row in beside if row["backend"] == wrong["backend"]), beside[0])
+            pair = {tables.key(proved), tables.key(wrong)}
+            points = (row for row in iterates if tables.key(row) in pair and row["component"] == "w[0,0]")
+            own = sorted((row for row in points if row["probe"] == "problem"), key=lambda row: int(row["n"]))
+            return Story(proved, wrong, "w[0,0]", _until_settled(own))
+    return None
+
+
+def story_drawing(story: Story) -> Drawing:
+    """The iterates of a proved and of a wrong variant, and the exact ones behind them."""
+    title = f"{story.wrong['variant']} beside {story.proved['variant']}, on {story.wrong['problem']}"
+    alternative = (
+        f"{story.component} after n iterations: {story.proved['variant']} lies on the exact iterates, "
+        f"{story.wrong['variant']} does not"
+    )
+    light, dark = (_data_uri(_story_chart(story, paper)) for paper in (LIGHT, DARK))
+    return Drawing(title, alternative, light, dark)
+
+
+def _timing_point(timing: Record, least: float, most: float) -> dict[str, Any]:
+    ends = [float(timing[end]) for end in ("ci_low", "ci_high")]
+    low, high = (min(max(end, least), most) if math.isfinite(end) else float(timing["ns_per_iter"]) for end in ends)
+    return {
+        "variant": printable(timing["variant"]),
+        "lane": printable(tables.lane(timing)),
+        "ns": float(timing["ns_per_iter"]),
+        "low": low,
+        "high": high,
+        "words": figures.duration(timing["ns_per_iter"], timing["ci_low"], timing["ci_high"]),
+    }
+
+
+def _timing_chart(
+    points: list[dict[str, Any]], lanes: Sequence[str], domain: tuple[float, float], margin: float, paper: Paper
+) -> Any:
+    alt = needed("altair")
+    names = [printable(lane) for lane in lanes]
+    variants = list(dict.fromkeys(point["variant"] for point in points))
+    scale = {"domain": names, "range": [paper.lanes[index % len(paper.lanes)] for index in range(len(names))]}
+    shapes = {"domain": names, "range": [MARKS[index % len(MARKS)][0] for index in range(len(names))]}
+    ticks, crowded = _ticks(*domain)
+    across = alt.X(
+        "ns:Q",
+        scale=alt.Scale(type="log", domain=list(domain), nice=False),
+        axis=alt.Axis(values=ticks, labelExpr=_TICK_LABEL.replace("crowded", str(crowded).lower()), title=None),
+    )
+    down = alt.Scale(domain=variants, paddingInner=0.25)
+    rows = {
+        "y": alt.Y("variant:N", sort=None, scale=down, axis=alt.Axis(title=None, minExtent=margin, maxExtent=margin)),
+        "color": alt.Color("lane:N", scale=alt.Scale(**scale), legend=None),
+    }
+    if len(names) > 1:
+        rows["yOffset"] = alt.YOffset("lane:N", sort=None, scale=alt.Scale(domain=names))
+    base = alt.Chart(alt.Data(values=points))
+    spread = base.mark_rule(strokeWidth=2).encode(x=alt.X("low:Q"), x2="high:Q", **rows)
+    dots = base.mark_point(filled=True, size=42, opacity=1).encode(
+        x=across, shape=alt.Shape("lane:N", scale=alt.Scale(**shapes), legend=None), **rows
+    )
+    words = base.mark_text(align="left", dx=8, fontSize=12).encode(x=across, text="words:N", **rows)
+    height = len(variants) * max(22, _ROW * len(names) + 6) + 30
+    return _finished(spread + dots + words, paper, height)
+
+
+def _story_chart(story: Story, paper: Paper) -> Any:
+    alt = needed("altair")
+    kinds = {str(story.proved["variant"]): "proved", str(story.wrong["variant"]): "wrong"}
+    points: list[dict[str, Any]] = [
+        {
+            "n": int(row["n"]),
+            "kind": kinds[str(row["variant"])],
+            "observed": float(row["observed"]),
+            "exact": float(row["exact"]),
+        }
+        for row in story.points
+    ]
+    exact = [point["exact"] for point in points]
+    # A diverging variant leaves the picture instead of flattening it.
+    margin = (max(exact) - min(exact)) or 1.0
+    visible = [p["observed"] for p in points if min(exact) - margin <= p["observed"] <= max(exact) + margin] + exact
+    rim = 0.06 * (max(visible) - min(visible))
+    upwards = alt.Scale(domain=[min(visible) - rim, max(visible) + rim], nice=False, zero=False)
+    base = alt.Chart(alt.Data(values=points))
+    along = alt.X(
+        "n:Q", axis=alt.Axis(title="iterations", tickMinStep=1, format="d"), scale=alt.Scale(nice=False, padding=10)
+    )
+    line = base.mark_line(color=paper.ink, strokeWidth=1.5, opacity=0.6).encode(
+        x=along, y=alt.Y("exact:Q", scale=upwards, axis=alt.Axis(title=story.component))
+    )
+    dots = base.mark_point(size=48, strokeWidth=1.8, clip=True, opacity=1).encode(
+        x=along,
+        y=alt.Y("observed:Q", scale=upwards),
+        shape=alt.Shape("kind:N", scale=alt.Scale(domain=["proved", "wrong"], range=["circle", "cross"]), legend=None),
+        color=alt.Color(
+            "kind:N", scale=alt.Scale(domain=["proved", "wrong"], range=[paper.good, paper.fault]), legend=None
+        ),
+    )
+    return _finished(line + dots, paper, 260, width=460)
+
+
+def _finished(chart: Any, paper: Paper, height: int, width: int = _WIDTH) -> Any:
+    alt = needed("altair")
+    return (
+        chart.properties(
+            width=width,
+            height=height,
+            background="transparent",
+            padding=4,
+            autosize=alt.AutoSizeParams(type="fit", contains="padding"),
+        )
+        .configure(font=_FONT)
+        .configure_view(stroke=None)
+        .configure_axis(
+            labelColor=paper.ink, titleColor=paper.ink, labelFontSize=12, titleFontSize=12, titleFontWeight="normal",
+            domainColor=paper.faint, tickColor=paper.faint, gridColor=paper.faint, gridOpacity=0.7,
+            labelLimit=_CHARACTER * _LONGEST_NAME,
+        )
+    )  # fmt: skip
+
+
+def _data_uri(chart: Any) -> str:
+    needed("vl_convert")
+    svg = io.StringIO()
+    chart.save(svg, format="svg")
+    # Only as an image: in one, nothing that a name might smuggle in can act.
+    return f"data:image/svg+xml;base64,{b64encode(svg.getvalue().encode()).decode('ascii')}"
+
+
+def _ticks(least: float, most: float) -> tuple[list[float], bool]:
+    """The steps of a logarithmic axis, and whether there are too many to name each."""
+    decades = math.log10(most / least)
+    powers = range(math.floor(math.log10(least)), math.ceil(math.log10(most)) + 1)
+    steps = (1, 2, 5) if decades < 1.5 else (1, 3) if decades < 3.5 else (1,)
+    ticks = [step * 10.0**power for power in powers for step in steps]
+    return [tick for tick in ticks if 0.999 * least <= tick <= most], decades > 2
+
+
+def _step_below(value: float) -> float:
+    """The largest of 1, 3, 10, 30, ... that is not above the value."""
+    power = 10.0 ** math.floor(math.log10(value))
+    return 3 * power if value >= 3 * power else power
+
+
+def _until_settled(rows: Sequence[Record]) -> tuple[Record, ...]:
+    """The iterates until the exact ones have come within 2 % of where they end; not more than a picture can hold."""
+    exact: Mapping[int, float] = {int(row["n"]): float(row["exact"]) for row in rows}
+    first, last = min(exact), max(exact)
+    close = 0.02 * abs(exact[first] - exact[last])
+    settled = next(n for n in exact if abs(exact[n] - exact[last]) <= close)
+    shown = [n for n in exact if n <= settled]
+    kept = frozenset(shown[:: math.ceil(len(shown) / _MOST_POINTS)])
+    return tuple(row for row in rows if int(row["n"]) in kept and math.isfinite(row["observed"]))

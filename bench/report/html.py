@@ -1,0 +1,84 @@
+"""The report as one HTML page that stands alone: no network, no scripts, light and dark, screen and paper."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from bench.report import charts, figures, tables
+from bench.report.tables import Record
+from bench.report.text import printable
+
+
+def html_report(
+    environment: Mapping[str, Any],
+    verdicts: Sequence[Record],
+    timings: Sequence[Record],
+    iterates: Sequence[Record],
+) -> str:
+    """The whole report as one page.
+
+    Args:
+        environment: facts about the machine, possibly nested.
+        verdicts: rows of the verdicts.
+        timings: rows of the timings; may be empty.
+        iterates: rows of the iterates, for the picture of a wrong variant beside a right one; may be empty.
+
+    Raises:
+        UnavailableError: jinja2, altair or vl-convert is not installed.
+    """
+    jinja2 = charts.needed("jinja2")
+    loader = jinja2.FileSystemLoader(Path(__file__).parent)
+    # Whatever the template writes passes through `printable` and is then escaped; no expression can forget either.
+    templates = jinja2.Environment(
+        loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, finalize=_finalized, trim_blocks=True,
+        lstrip_blocks=True,
+    )  # fmt: skip
+    story = charts.story_of(verdicts, iterates)
+    page: str = templates.get_template("page.html.j2").render(
+        headline=_headline(verdicts),
+        tallies=_tallies(verdicts),
+        unexpected=tables.unexpected(verdicts),
+        verdict_grids=tables.verdict_grids(verdicts),
+        known_faults=tables.known_faults(verdicts),
+        declined=tables.declined(verdicts),
+        story=story,
+        story_drawing=charts.story_drawing(story) if story else None,
+        story_labels=[tables.label(story.proved), tables.label(story.wrong)] if story else [],
+        timing_drawings=charts.timing_drawings(timings),
+        legend=[(lane, charts.MARKS[index % len(charts.MARKS)][1]) for index, lane in enumerate(tables.lanes(timings))],
+        light=charts.LIGHT,
+        dark=charts.DARK,
+        timing_grids=tables.timing_grids(timings),
+        ratio_grids=tables.ratio_grids(timings),
+        fastest_legend=tables.FASTEST_LEGEND if tables.marked_fastest(timings) else "",
+        notes=tables.notes(timings),
+        environment=tables.flattened(environment),
+    )
+    return page
+
+
+def _headline(verdicts: Sequence[Record]) -> str:
+    """The one thing to know.
+
+    >>> _headline([{"as_expected": True}, {"as_expected": False}])
+    '1 of 2 cells is not as expected'
+    """
+    surprises = sum(not verdict["as_expected"] for verdict in verdicts)
+    if not verdicts:
+        return "No cells"
+    if not surprises:
+        return "The one cell is as expected" if len(verdicts) == 1 else f"All {len(verdicts)} cells are as expected"
+    return f"{surprises} of {figures.count(len(verdicts), 'cell')} {'is' if surprises == 1 else 'are'} not as expected"
+
+
+def _tallies(verdicts: Sequence[Record]) -> list[tuple[int, str, str]]:
+    """How many cells came to what, with the tone; those not as expected first."""
+    counted = Counter(tables.tally(verdict) for verdict in verdicts)
+    order = ("bad", "good", "fault", "declined")
+    return [(number, *kind) for kind, number in sorted(counted.items(), key=lambda item: order.index(item[0][1]))]
+
+
+def _finalized(value: object) -> object:
+    # Markup is what a macro has already escaped.
+    return value if hasattr(value, "__html__") else printable(value)
