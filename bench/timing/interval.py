@@ -1,0 +1,119 @@
+"""What the launches of a cell say together: the mean slope with its interval, or that the machine was too busy."""
+
+import math
+import statistics
+from collections.abc import Sequence
+
+from bench.proof.verdict import ProvedVerdict
+from bench.timing.noise import left_out, note, percent, spread
+from bench.timing.plan import Plan
+from bench.timing.record import Timing, Void
+from bench.timing.slope import Launch, Line, line
+
+AGREEMENT = 1.10
+"""Launches of one program differ by about 3 % (sd). One whose long call is this far above the quickest ran on a
+processor that something else slowed, and that is a cause to leave it out."""
+
+FEWEST_AGREEING = 3
+PATIENCE = 2
+"""A cell may have this many times the launches that are wanted of it, before it is concluded with what there is."""
+
+
+def conclude(
+    verdict: ProvedVerdict, plan: Plan, launches: Sequence[Launch], *, wanted: int, threads: int
+) -> Timing | Void | None:
+    """The timing of a cell, once enough of its launches agree.
+
+    Args:
+        verdict: the proof of the cell.
+        plan: the sampling plan that the launches followed.
+        launches: every launch so far, in the order of time.
+        wanted: launches that must agree, at least 2.
+        threads: threads that the worker may use.
+
+    Returns:
+        ``None`` where another launch is needed; `Void` where `PATIENCE` is at its end and the launches say nothing.
+    """
+    lines = [line(launch.samples, plan) for launch in launches]
+    usable = [each for each in lines if each is not None]
+    # The long call decides, not the slope: where a call is mostly set-up, slopes are too noisy to tell launches apart.
+    limit_ns = AGREEMENT * min((each.large_ns for each in usable), default=0.0)
+    agreeing = [each for each in usable if each.large_ns <= limit_ns]
+    last = len(launches) >= PATIENCE * wanted
+    if len(agreeing) < (min(FEWEST_AGREEING, wanted) if last else wanted):
+        return _void(len(launches), len(usable), len(agreeing)) if last else None
+
+    slopes = [each.slope_ns for each in agreeing]
+    mean_ns, half_ns = statistics.fmean(slopes), half_width(slopes)
+    if mean_ns <= half_ns:
+        return _too_short(agreeing, plan) if last else None
+
+    large_ns = [each.large_ns for each in agreeing]
+    setup_ns = max(0.0, statistics.fmean(each.setup_ns for each in agreeing))
+    setup_share = setup_ns / statistics.fmean(large_ns)
+    samples = [sample for launch in launches for sample in launch.samples]
+    queue_share = sum(sample.queue_ns for sample in samples) / max(1, sum(sample.elapsed_ns for sample in samples))
+    dispersion = spread([each.slope_ns for each in usable])
+    remarks = (
+        left_out(
+            slowed_ns=[each.large_ns for each in usable if each.large_ns > limit_ns],
+            agreeing_ns=large_ns,
+            busy=len(launches) - len(usable),
+            launches=len(launches),
+        ),
+        note(slopes=slopes, dispersion=dispersion, queue_share=queue_share, setup_share=setup_share),
+    )
+    return Timing(
+        verdict=verdict,
+        ns_per_iter=mean_ns,
+        ci_low=mean_ns - half_ns,
+        ci_high=mean_ns + half_ns,
+        setup_ns=setup_ns,
+        first_call_ns=float(statistics.median(launch.first_call_ns for launch in launches)),
+        launches=len(agreeing),
+        samples=len(samples),
+        discarded=sum(
+            sum(sample.waited for sample in launch.samples)
+            if each is not None and each.large_ns <= limit_ns
+            else len(launch.samples)
+            for launch, each in zip(launches, lines, strict=True)
+        ),
+        queue_share=min(1.0, queue_share),
+        dispersion=dispersion,
+        setup_share=setup_share,
+        n_small=plan.n_small,
+        n_large=plan.n_large,
+        threads=threads,
+        note="; ".join(remark for remark in remarks if remark),
+    )
+
+
+def half_width(values: Sequence[float]) -> float:
+    """Half of the 95 % t-interval of the mean.
+
+    >>> round(half_width([1.0, 2.0, 3.0]), 3)
+    2.484
+    """
+    # scipy.special holds the same quantile as scipy.stats and is imported in a third of the time.
+    from scipy.special import stdtrit  # noqa: PLC0415
+
+    return float(stdtrit(len(values) - 1, 0.975)) * statistics.stdev(values) / math.sqrt(len(values))
+
+
+def _void(launches: int, usable: int, agreeing: int) -> Void:
+    if 2 * usable <= launches:
+        return Void(
+            f"the machine is too busy: in {launches - usable} of {launches} launches most calls waited for a processor"
+        )
+    return Void(
+        f"the machine is too noisy: of {launches} launches only {agreeing} agree within {percent(AGREEMENT - 1)}"
+    )
+
+
+def _too_short(agreeing: Sequence[Line], plan: Plan) -> Void:
+    added_us = plan.n_large * statistics.fmean(each.slope_ns for each in agreeing) / 1e3
+    call_us = statistics.fmean(each.large_ns for each in agreeing) / 1e3
+    return Void(
+        f"an iteration takes too little time to stand out: {plan.n_large} iterations add {added_us:.3g} us "
+        f"to a call of {call_us:.3g} us"
+    )

@@ -1,0 +1,102 @@
+"""What a timing is: a number that only a proved verdict can carry, and what may stand in its place."""
+
+from dataclasses import dataclass
+
+from bench.proof.verdict import NotProvedError, ProvedVerdict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timing:
+    """The time of one iteration of a proved cell; a row of the ``timings`` frame.
+
+    Attributes:
+        verdict: the proof that this timing stands on.
+        ns_per_iter: nanoseconds an iteration: the mean slope of T(n) over the launches that agree.
+        ci_low: lower end of the 95 % interval over launches.
+        ci_high: upper end.
+        setup_ns: what a call costs beside its iterations: the intercept of T(n).
+        first_call_ns: the first call, with one iteration, in a fresh worker (compiling, lazy set-up): the median over
+            launches.
+        launches: launches that the interval is over.
+        samples: timed calls, in every launch.
+        discarded: those of them that were left out for a cause.
+        limit_ns: the least that this machine needs for an iteration; ``None`` where it was not measured.
+        share_of_limit: ``limit_ns / ns_per_iter``.
+        queue_share: share of the timed wall time that the worker waited for a processor, 0 to 1.
+        dispersion: IQR over median of the slopes of all launches, those left out too.
+        setup_share: share of set-up in the largest call, 0 to 1.
+        n_small: iterations of the short calls.
+        n_large: iterations of the long calls.
+        threads: threads that the worker's array library may use.
+        note: the noise, named in words; empty when quiet.
+
+    Raises:
+        NotProvedError: ``verdict`` is no `ProvedVerdict`.
+    """
+
+    verdict: ProvedVerdict
+    ns_per_iter: float
+    ci_low: float
+    ci_high: float
+    setup_ns: float
+    first_call_ns: float
+    launches: int
+    samples: int
+    discarded: int
+    queue_share: float
+    dispersion: float
+    setup_share: float
+    n_small: int
+    n_large: int
+    threads: int
+    note: str = ""
+    limit_ns: float | None = None
+    share_of_limit: float | None = None
+
+    def __post_init__(self) -> None:
+        given: object = self.verdict
+        if type(given) is not ProvedVerdict:
+            raise NotProvedError(
+                f"a timing needs a ProvedVerdict, not {type(given).__name__}: no number without a proof"
+            )
+
+    def row(self) -> dict[str, object]:
+        """The timing as a flat record, in the order of the ``timings`` frame."""
+        cell = self.verdict.verdict
+        names = ("variant", "backend", "family", "problem", "device", "dtype")
+        return {name: getattr(cell, name) for name in names} | {name: getattr(self, name) for name in _COLUMNS}
+
+
+_COLUMNS = (
+    "ns_per_iter",
+    "ci_low",
+    "ci_high",
+    "setup_ns",
+    "first_call_ns",
+    "launches",
+    "samples",
+    "discarded",
+    "limit_ns",
+    "share_of_limit",
+    "queue_share",
+    "dispersion",
+    "setup_share",
+    "n_small",
+    "n_large",
+    "threads",
+    "note",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Void:
+    """The machine was too busy to say."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A timed call did not answer with gradient descent's own iterate, so there is no timing."""
+
+    reason: str

@@ -1,0 +1,174 @@
+"""Timing many cells at once: every round launches each of them, in an order that is shuffled anew."""
+
+import gc
+import random
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from bench.dtypes import Dtype
+from bench.errors import UsageError
+from bench.problems.problem import Problem
+from bench.proof.subject import Answer, Failure, Subject
+from bench.proof.verdict import ProvedVerdict
+from bench.timing.interval import PATIENCE, conclude
+from bench.timing.plan import Budget, Plan, calibrate
+from bench.timing.record import Rejected, Timing, Void
+from bench.timing.slope import Launch, Sample
+
+Outcome = Timing | Void | Rejected | Failure
+
+
+class Launcher(Protocol):
+    """Starts workers: each entry into what it returns is one launch, a fresh process."""
+
+    def __call__(self) -> AbstractContextManager[Subject]:
+        """A worker that lives as long as the ``with`` block."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """A proved cell to be timed.
+
+    Attributes:
+        key: whatever names the cell for the caller.
+        verdict: the proof, without which there is no timing.
+        dtype: the cell's format.
+        launcher: starts the cell's worker.
+        start: the cell's problem from start number ``index``: the same data, another ``w0`` and ``b0`` each time.
+        check: says what is wrong with an answer after n iterations from that problem, or ``None``.
+        max_n: the most iterations that a call may ask for, at least 2.
+        threads: threads that the worker's array library may use.
+    """
+
+    key: Hashable
+    verdict: ProvedVerdict
+    dtype: Dtype
+    launcher: Launcher
+    start: Callable[[int], Problem]
+    check: Callable[[Problem, int, Answer], str | None]
+    max_n: int = 100_000
+    threads: int = 1
+
+    def __post_init__(self) -> None:
+        if self.max_n < 2:
+            raise UsageError(
+                f"{self.key}: max_n is {self.max_n}; a slope needs calls of two lengths. Allow at least 2."
+            )
+
+
+def time_cells(
+    jobs: Sequence[Job],
+    *,
+    seed: int,
+    launches: int = 5,
+    budget: Budget | None = None,
+    on_launch: Callable[[Job, int], None] | None = None,
+) -> Iterator[tuple[Job, Outcome]]:
+    """Time the cells, and yield each as soon as enough of its launches agree.
+
+    Round 1 launches every cell once, round 2 again in another order, and so on, so that a noisy second falls on one
+    launch of several cells and not on all launches of one. Cells whose launches do not agree get more of them, up to
+    `bench.timing.interval.PATIENCE` times as many.
+
+    Args:
+        jobs: the cells.
+        seed: of the order of cells in a round and of short and long calls in a launch.
+        launches: launches that must agree, at least 2.
+        budget: how long calls and launches may take.
+        on_launch: called after each launch with the cell and the number of its launches so far.
+
+    Yields:
+        The cell with its `Timing`; `Void` where the machine was too busy; `Rejected` where a timed answer was wrong;
+        the `Failure` of a call that had no answer.
+
+    Raises:
+        UsageError: fewer than 2 launches were asked for.
+    """
+    if launches < 2:
+        raise UsageError(f"{launches} launches give no interval. Ask for at least 2; 5 is the default.")
+    order = random.Random(seed)  # noqa: S311 - an order that can be repeated, not a secret
+    waiting = [_Cell(job) for job in jobs]
+    while waiting:
+        order.shuffle(waiting)
+        unfinished = []
+        for cell in waiting:
+            outcome = cell.launch(order, budget or Budget(), launches)
+            if on_launch is not None:
+                on_launch(cell.job, cell.launched)
+            if outcome is None:
+                unfinished.append(cell)
+            else:
+                yield cell.job, outcome
+        waiting = unfinished
+
+
+def most_launches(launches: int) -> int:
+    """The most launches that a cell may get when ``launches`` must agree; for progress bars."""
+    return PATIENCE * launches
+
+
+class _Ended(Exception):  # noqa: N818 - leaves a launch with an outcome
+    def __init__(self, outcome: Rejected | Failure) -> None:
+        super().__init__(outcome)
+        self.outcome = outcome
+
+
+@dataclass(slots=True)
+class _Cell:
+    """A job and what its launches have brought so far."""
+
+    job: Job
+    plan: Plan | None = None
+    launches: list[Launch] = field(default_factory=list)
+    launched: int = 0
+    starts: int = 0
+
+    def launch(self, order: random.Random, budget: Budget, wanted: int) -> Outcome | None:
+        self.launched += 1
+        try:
+            with self.job.launcher() as subject:
+                first = self._call(subject, 1)
+                if self.plan is None:
+                    self.plan = calibrate(lambda n: self._call(subject, n).elapsed_ns, budget, self.job.max_n)
+                samples = self._sample(subject, self.plan, order)
+        except _Ended as ended:
+            return ended.outcome
+        self.launches.append(Launch(first.elapsed_ns, samples))
+        return conclude(self.job.verdict, self.plan, self.launches, wanted=wanted, threads=self.job.threads)
+
+    def _sample(self, subject: Subject, plan: Plan, order: random.Random) -> tuple[Sample, ...]:
+        pair = [plan.n_small, plan.n_large]
+        for n in pair:
+            self._call(subject, n)
+        samples = []
+        with _no_collector():
+            for _ in range(plan.samples):
+                order.shuffle(pair)
+                samples += [self._call(subject, n) for n in pair]
+        return tuple(samples)
+
+    def _call(self, subject: Subject, n: int) -> Sample:
+        problem = self.job.start(self.starts)
+        self.starts += 1
+        reply = subject.call(problem, n, self.job.dtype)
+        if isinstance(reply, Failure):
+            raise _Ended(reply)
+        complaint = self.job.check(problem, n, reply)
+        if complaint is not None:
+            raise _Ended(Rejected(f"a timed call of {n} iterations was answered wrongly: {complaint}"))
+        return Sample(n, reply.elapsed_ns, reply.cpu_ns, reply.queue_ns)
+
+
+@contextmanager
+def _no_collector() -> Iterator[None]:
+    was_enabled = gc.isenabled()
+    gc.collect()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()

@@ -1,0 +1,85 @@
+"""What one launch says: the slope and the intercept of T(n), from the quietest short and long calls."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bench.timing.plan import Plan
+
+QUEUE_SHARE = 0.05
+"""A call whose worker waited longer than this share of it for a processor says nothing about the variant."""
+
+HANDOVER_NS = 150_000
+"""Where judge and worker share a processor, the worker first waits for the judge to go to sleep: 20 to 150 us a call
+(10th to 95th percentile), the same at every n, so that it belongs to set-up and is no reason to discard."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One timed call.
+
+    Attributes:
+        n: iterations asked for.
+        elapsed_ns: wall time from the request to the last byte of the reply.
+        cpu_ns: time that the worker was on a processor.
+        queue_ns: time that it waited for one.
+    """
+
+    n: int
+    elapsed_ns: int
+    cpu_ns: int
+    queue_ns: int
+
+    @property
+    def waited(self) -> bool:
+        """Whether the call waited too long for a processor to be used."""
+        return self.queue_ns - HANDOVER_NS > QUEUE_SHARE * self.elapsed_ns
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """The timed calls of one life of a worker.
+
+    Attributes:
+        first_call_ns: its first call, with one iteration.
+        samples: the timed calls, in the order they were made.
+    """
+
+    first_call_ns: int
+    samples: tuple[Sample, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """T(n) = setup_ns + n * slope_ns, as one launch saw it.
+
+    Attributes:
+        large_ns: T(n_large), the long call of that launch.
+    """
+
+    slope_ns: float
+    setup_ns: float
+    large_ns: float
+
+
+def line(samples: Sequence[Sample], plan: Plan) -> Line | None:
+    """The line through the least time of the short calls and the least time of the long ones.
+
+    Noise on a shared machine only ever adds, and slows a core by half for a tenth of a second at a time; the least of
+    many calls of 1 ms is the statistic that repeats (see docs/explanation-timing.md for the figures).
+
+    Returns:
+        The line, or ``None`` where more than half of the short or of the long calls waited for a processor.
+
+    >>> quiet = [Sample(n, 1_000 + 50 * n, 0, 0) for n in (10, 80)]
+    >>> line(quiet, Plan(n_small=10, n_large=80, samples=1))
+    Line(slope_ns=50.0, setup_ns=1000.0, large_ns=5000.0)
+    """
+    least: list[int] = []
+    for n in (plan.n_small, plan.n_large):
+        calls = [sample for sample in samples if sample.n == n]
+        kept = [sample.elapsed_ns for sample in calls if not sample.waited]
+        if 2 * len(kept) < len(calls) or not kept:
+            return None
+        least.append(min(kept))
+    slope_ns = (least[1] - least[0]) / (plan.n_large - plan.n_small)
+    return Line(slope_ns, least[0] - plan.n_small * slope_ns, float(least[1]))

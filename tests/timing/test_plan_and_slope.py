@@ -1,0 +1,96 @@
+"""The two n of a cell, and the line through its quietest calls."""
+
+import pytest
+
+from bench.timing.plan import Budget, Plan, calibrate
+from bench.timing.slope import HANDOVER_NS, Line, Sample, line
+
+
+def planned(setup_ns: float, per_iteration_ns: float, max_n: int = 10**6, budget: Budget | None = None) -> Plan:
+    return calibrate(lambda n: round(setup_ns + n * per_iteration_ns), budget or Budget(), max_n)
+
+
+@pytest.mark.parametrize("per_iteration_ns", [8.0, 300.0, 6_000.0, 60_000.0])
+@pytest.mark.parametrize("setup_ns", [5_000.0, 100_000.0, 600_000.0])
+def test_a_long_call_takes_its_target_and_setup_is_a_tenth_of_it(setup_ns: float, per_iteration_ns: float) -> None:
+    plan = planned(setup_ns, per_iteration_ns)
+    long_ns = setup_ns + plan.n_large * per_iteration_ns
+    assert long_ns >= 0.99e6
+    assert setup_ns / long_ns <= 0.101
+    assert long_ns <= 1.05 * max(1e6, 10 * setup_ns) + per_iteration_ns
+    assert plan.n_small == plan.n_large // 8
+    assert plan.samples >= 15
+
+
+def test_iterations_of_a_call_are_capped_where_setup_asks_for_more() -> None:
+    plan = planned(50e6, 10_000.0)
+    assert plan.n_large * 10_000.0 == pytest.approx(8e6, rel=0.01)
+
+
+def test_an_iteration_longer_than_the_cap_is_called_once_and_three_times_and_seldom() -> None:
+    assert planned(100_000.0, 63e6) == Plan(n_small=1, n_large=3, samples=5)
+    assert planned(100_000.0, 9e6) == Plan(n_small=1, n_large=3, samples=15)
+
+
+def test_n_never_exceeds_the_most_that_is_allowed() -> None:
+    asked = []
+
+    def elapsed_ns(n: int) -> int:
+        asked.append(n)
+        return 100_000 + 8 * n
+
+    assert calibrate(elapsed_ns, Budget(), max_n=1000) == Plan(n_small=125, n_large=1000, samples=250)
+    assert max(asked) == 1000
+    assert planned(1000.0, 8.0, max_n=2) == Plan(n_small=1, n_large=2, samples=250)
+
+
+def test_a_call_that_takes_no_longer_with_more_iterations_ends_the_search() -> None:
+    assert planned(100_000.0, 0.0, max_n=5000).n_large == 5000
+
+
+def test_compiling_for_a_new_n_does_not_shorten_the_calls() -> None:
+    seen: set[int] = set()
+
+    def elapsed_ns(n: int) -> int:
+        compiling = 0 if n in seen else 10**9
+        seen.add(n)
+        return 100_000 + 6_000 * n + compiling
+
+    assert calibrate(elapsed_ns, Budget(), max_n=10_000) == planned(100_000.0, 6_000.0, max_n=10_000)
+
+
+def test_samples_fill_the_time_of_a_launch() -> None:
+    plan = planned(100_000.0, 6_000.0, budget=Budget(sampling_ns=40_000_000))
+    pair_ns = 200_000 + 6_000 * (plan.n_small + plan.n_large)
+    assert plan.samples * pair_ns == pytest.approx(40e6, rel=0.05)
+
+
+PLAN = Plan(n_small=10, n_large=80, samples=4)
+
+
+def calls(n: int, *elapsed_and_queue: tuple[int, int]) -> list[Sample]:
+    return [Sample(n, elapsed, elapsed - queue, queue) for elapsed, queue in elapsed_and_queue]
+
+
+def test_the_line_goes_through_the_least_call_of_each_length() -> None:
+    samples = calls(10, (7_000, 0), (6_000, 0), (90_000, 0)) + calls(80, (50_000, 0), (41_000, 0), (41_500, 0))
+    assert line(samples, PLAN) == Line(slope_ns=500.0, setup_ns=1_000.0, large_ns=41_000.0)
+
+
+def test_a_call_that_waited_is_not_used_however_short_it_is() -> None:
+    waited = (1_000_000, 2 * HANDOVER_NS)
+    quiet = calls(10, (2_000_000, 0), (2_000_000, 0))
+    found = line(quiet + calls(10, waited) + calls(80, (9_000_000, 0)), PLAN)
+    assert found is not None
+    assert found.slope_ns == 100_000.0
+
+
+def test_the_handover_between_judge_and_worker_is_not_waiting() -> None:
+    assert not Sample(10, 300_000, 200_000, HANDOVER_NS).waited
+    assert Sample(10, 300_000, 100_000, HANDOVER_NS + 16_000).waited
+
+
+def test_a_launch_says_nothing_once_most_calls_of_one_length_waited() -> None:
+    quiet, waited = (5_000_000, 0), (5_000_000, 4_000_000)
+    assert line(calls(10, quiet, quiet) + calls(80, quiet, waited), PLAN) is not None
+    assert line(calls(10, quiet, quiet) + calls(80, quiet, waited, waited), PLAN) is None

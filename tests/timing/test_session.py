@@ -1,0 +1,331 @@
+"""Timing cells, against workers whose clock is a seeded simulation with a known truth."""
+
+import dataclasses
+import gc
+import random
+import re
+import statistics
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+
+from bench.dtypes import DTYPES, Dtype
+from bench.errors import UsageError
+from bench.problems.problem import Problem
+from bench.proof.subject import Answer, Failure, Reply
+from bench.proof.verdict import Finding, ProvedVerdict, Status, Verdict
+from bench.timing.interval import half_width
+from bench.timing.plan import Budget, Plan
+from bench.timing.record import Rejected, Timing, Void
+from bench.timing.session import Job, Outcome, time_cells
+from bench.timing.slope import Sample, line
+
+PROVED = ProvedVerdict(
+    Verdict(
+        variant="simulated",
+        backend="numpy",
+        family="analytic",
+        problem="simulated",
+        device="cpu",
+        dtype="float64",
+        finding=Finding(status=Status.PROVED),
+        expected="proved",
+        as_expected=True,
+        seconds=0.0,
+        isolation="fork",
+    )
+)
+X, Y = np.array([[1.0], [2.0]]), np.array([[2.0], [4.0]])
+
+
+@dataclass
+class Machine:
+    """The clock of a simulated cell.
+
+    Attributes:
+        launch_sd: launches differ by a factor exp(N(0, launch_sd)) in their time an iteration.
+        jitter: every call is longer by an exponential share of itself with this mean.
+        bursts: share of the calls that something interrupts, for a Pareto time.
+        slow: share of the launches that run on a processor 1.6 times slower.
+        queue: share of its time that a call waits for a processor.
+        drift: growth of the time an iteration from launch to launch.
+    """
+
+    seed: int = 0
+    per_iteration_ns: float = 6_000.0
+    setup_ns: float = 100_000.0
+    compile_ns: float = 5_000_000.0
+    launch_sd: float = 0.0
+    jitter: float = 0.002
+    bursts: float = 0.0
+    slow: float = 0.0
+    queue: Callable[[int], float] = lambda launch: 0.0
+    drift: float = 0.0
+    failing_launch: int = -1
+    wrong_call: int = -1
+    launches: int = 0
+    calls: list[tuple[int, Problem]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.noise = random.Random(self.seed)
+
+    @contextmanager
+    def __call__(self) -> Iterator["Worker"]:
+        self.launches += 1
+        factor = np.exp(self.noise.gauss(0.0, self.launch_sd)) * (1 + self.drift) ** self.launches
+        if self.noise.random() < self.slow:
+            factor *= 1.6
+        yield Worker(self, self.launches, float(factor))
+
+    def job(self, key: str = "cell", max_n: int = 100_000) -> Job:
+        return Job(
+            key=key,
+            verdict=PROVED,
+            dtype=DTYPES["float64"],
+            launcher=self,
+            start=lambda index: Problem(X, Y, np.full((1, 1), 1.0 + 1e-6 * index), None, 0.01),
+            check=check,
+            max_n=max_n,
+        )
+
+
+@dataclass
+class Worker:
+    """One launch of a `Machine`."""
+
+    machine: Machine
+    launch: int
+    factor: float
+    fresh: bool = True
+
+    def call(self, problem: Problem, n_iters: int, dtype: Dtype) -> Reply:
+        machine = self.machine
+        machine.calls.append((n_iters, problem))
+        if self.launch == machine.failing_launch:
+            return Failure(Status.CRASHED, None, "signal 11")
+        elapsed = machine.setup_ns + n_iters * machine.per_iteration_ns * self.factor
+        elapsed *= 1 + machine.noise.expovariate(1.0) * machine.jitter
+        if machine.noise.random() < machine.bursts:
+            elapsed += 200_000 * machine.noise.paretovariate(1.2)
+        if self.fresh:
+            elapsed += machine.compile_ns
+            self.fresh = False
+        queue = elapsed * machine.queue(self.launch)
+        wrong = 1e-3 if len(machine.calls) == machine.wrong_call else 0.0
+        return Answer(
+            answered(problem, n_iters) + wrong, None, None, round(elapsed + queue), round(elapsed), round(queue)
+        )
+
+
+def answered(problem: Problem, n_iters: int) -> "np.ndarray[tuple[int, ...], np.dtype[np.float64]]":
+    """What the simulated variant does in place of gradient descent: enough to tell right from wrong."""
+    return np.asarray(problem.w0 + n_iters, dtype=np.float64)
+
+
+def check(problem: Problem, n_iters: int, answer: Answer) -> str | None:
+    """The judge's check of a simulated answer."""
+    return None if np.array_equal(answer.w, answered(problem, n_iters)) else f"w is {answer.w[0, 0]}"
+
+
+@pytest.fixture(autouse=True)
+def cheap_collections() -> Iterator[None]:
+    """Leave what the test session holds out of the collections that precede the samples."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
+
+def outcomes(*jobs: Job, seed: int = 1, budget: Budget | None = None) -> dict[Hashable, Outcome]:
+    return {job.key: outcome for job, outcome in time_cells(jobs, seed=seed, budget=budget)}
+
+
+def timing_of(machine: Machine, *, budget: Budget | None = None) -> Timing:
+    outcome = outcomes(machine.job(), budget=budget)["cell"]
+    assert isinstance(outcome, Timing), outcome
+    return outcome
+
+
+def test_a_quiet_machine_gives_the_slope_and_the_setup() -> None:
+    timing = timing_of(Machine())
+    assert timing.ns_per_iter == pytest.approx(6_000, rel=0.01)
+    assert timing.setup_ns == pytest.approx(100_000, rel=0.05)
+    assert timing.first_call_ns == pytest.approx(5_106_000, rel=0.01)
+    assert timing.setup_share == pytest.approx(0.1, abs=0.01)
+    assert (timing.launches, timing.discarded, timing.queue_share, timing.note) == (5, 0, 0.0, "")
+    assert timing.samples >= 5 * 2 * 15
+
+
+def test_every_launch_has_the_same_two_n() -> None:
+    machine = Machine()
+    timing = timing_of(machine)
+    of_a_launch = 1 + 2 + timing.samples // timing.launches
+    asked = [n for n, _ in machine.calls]
+    calibrating = len(asked) - 5 * of_a_launch
+    assert 0 < calibrating <= 15
+    assert set(asked[calibrating + of_a_launch :]) == {1, timing.n_small, timing.n_large}
+    assert timing.n_small == timing.n_large // 8
+
+
+def test_bursts_leave_the_least_call_alone_where_they_ruin_the_mean() -> None:
+    plan = Plan(n_small=18, n_large=150, samples=60)
+    of_least, of_mean = [], []
+    for seed in range(20):
+        with Machine(seed=seed, bursts=0.3)() as worker:
+            elapsed_ns(worker, 1)
+            samples = [Sample(n, elapsed_ns(worker, n), 0, 0) for n in (18, 150) * plan.samples]
+        found = line(samples, plan)
+        assert found is not None
+        of_least.append(abs(found.slope_ns / 6_000 - 1))
+        small, large = (statistics.fmean(sample.elapsed_ns for sample in samples if sample.n == n) for n in (18, 150))
+        of_mean.append(abs((large - small) / 132 / 6_000 - 1))
+    assert max(of_least) < 0.01
+    assert statistics.median(of_mean) > 0.10
+
+
+def test_the_interval_over_launches_covers_the_truth_and_one_over_samples_does_not() -> None:
+    budget = Budget(sampling_ns=1_000_000)
+    cells, over_launches, over_samples = 400, 0, 0
+    for seed in range(cells):
+        machine = Machine(seed=seed, launch_sd=0.03, bursts=0.1)
+        timing = timing_of(machine, budget=budget)
+        over_launches += timing.ci_low <= 6_000 <= timing.ci_high
+        with Machine(seed=seed, launch_sd=0.03)() as worker:
+            small, large = ([elapsed_ns(worker, n) for _ in range(16)][1:] for n in (20, 160))
+        slopes = [(b - a) / 140 for a, b in zip(small, large, strict=True)]
+        over_samples += abs(statistics.fmean(slopes) - 6_000) <= half_width(slopes)
+    assert over_launches / cells >= 0.90
+    assert over_samples / cells <= 0.30
+
+
+def test_launches_on_a_slowed_processor_are_left_out_and_replaced() -> None:
+    timing = timing_of(Machine(seed=3, launch_sd=0.01, slow=0.4))
+    assert timing.ns_per_iter == pytest.approx(6_000, rel=0.03)
+    assert timing.launches == 5
+    assert timing.discarded > 0
+    assert "slowed by 5" in timing.note
+    assert timing.dispersion > 0.05
+
+
+def test_calls_that_waited_are_discarded_and_counted() -> None:
+    calls = iter(range(10**6))
+    machine = Machine(queue=lambda launch: 0.5 if next(calls) % 10 == 0 else 0.0)
+    timing = timing_of(machine)
+    assert timing.ns_per_iter == pytest.approx(6_000, rel=0.01)
+    # Short calls never wait longer than a hand-over between judge and worker may take.
+    assert timing.discarded == pytest.approx(timing.samples / 20, rel=0.3)
+    assert timing.queue_share == pytest.approx(0.05 / 1.05, rel=0.4)
+
+
+def test_a_machine_that_is_always_busy_makes_the_cell_void() -> None:
+    machine = Machine(queue=lambda launch: 2.0)
+    assert outcomes(machine.job()) == {
+        "cell": Void("the machine is too busy: in 10 of 10 launches most calls waited for a processor")
+    }
+    assert machine.launches == 10
+
+
+def test_busy_launches_are_tried_again() -> None:
+    timing = timing_of(Machine(queue=lambda launch: 2.0 if launch in {2, 3} else 0.0))
+    assert timing.launches == 5
+    assert timing.note.startswith("2 of 7 launches waited for a processor and left out")
+    assert timing.discarded == pytest.approx(2 / 7 * timing.samples)
+
+
+def test_launches_that_never_agree_make_the_cell_void() -> None:
+    outcome = outcomes(Machine(launch_sd=1.0, setup_ns=1_000.0).job())["cell"]
+    assert isinstance(outcome, Void)
+    assert "of 10 launches only" in outcome.reason
+
+
+def test_iterations_that_cost_nothing_make_the_cell_void() -> None:
+    outcome = outcomes(Machine(per_iteration_ns=0.0).job(max_n=1000))["cell"]
+    assert isinstance(outcome, Void)
+    assert "too little time to stand out: 1000 iterations" in outcome.reason
+
+
+def test_drift_is_named() -> None:
+    assert "slowed by 6 % during the run" in timing_of(Machine(drift=0.02)).note
+
+
+def test_setup_that_hides_the_slope_is_named() -> None:
+    timing = timing_of(Machine(setup_ns=5_000_000.0))
+    assert timing.ns_per_iter == pytest.approx(6_000, rel=0.02)
+    assert "of the largest call" in timing.note
+
+
+def test_every_round_is_a_permutation_of_the_cells_and_rounds_differ() -> None:
+    launched: list[Hashable] = []
+    jobs = [Machine(seed=seed).job(key=f"cell {seed}") for seed in range(6)]
+    result = list(time_cells(jobs, seed=7, on_launch=lambda job, number: launched.append(job.key)))
+    rounds = [launched[start : start + 6] for start in range(0, 30, 6)]
+    assert len(launched) == 30
+    assert all(sorted(map(str, each)) == sorted(str(job.key) for job in jobs) for each in rounds)
+    assert len({tuple(each) for each in rounds}) == 5
+    assert [job.key for job, _ in result] == rounds[-1]
+    again = [job.key for job, _ in time_cells([Machine(seed=s).job(key=f"cell {s}") for s in range(6)], seed=7)]
+    assert again == rounds[-1]
+
+
+def test_short_and_long_calls_alternate_in_an_order_that_is_not_fixed() -> None:
+    machine = Machine()
+    timing = timing_of(machine)
+    pairs = [n for n, _ in machine.calls][-(timing.samples // timing.launches) :]
+    first = pairs[::2]
+    assert all(set(pair) == {timing.n_small, timing.n_large} for pair in zip(first, pairs[1::2], strict=True))
+    assert 0.2 < first.count(timing.n_small) / len(first) < 0.8
+
+
+def test_no_start_is_used_twice() -> None:
+    machine = Machine()
+    timing_of(machine)
+    starts = [problem.w0[0, 0] for _, problem in machine.calls]
+    assert len(set(starts)) == len(starts)
+    assert all(problem.x is X for _, problem in machine.calls)
+
+
+def test_a_wrong_answer_to_a_timed_call_rejects_the_cell() -> None:
+    outcome = outcomes(Machine(wrong_call=200).job())["cell"]
+    assert isinstance(outcome, Rejected)
+    assert re.fullmatch(r"a timed call of \d+ iterations was answered wrongly: w is [\d.]+", outcome.reason)
+
+
+def test_a_failure_in_one_launch_ends_only_that_cell() -> None:
+    failing, honest = Machine(failing_launch=3), Machine()
+    found = outcomes(failing.job("failing"), honest.job("honest"))
+    assert found["failing"] == Failure(Status.CRASHED, None, "signal 11")
+    assert failing.launches == 3
+    assert isinstance(found["honest"], Timing)
+
+
+def test_the_collector_is_off_during_samples_and_on_again_afterwards() -> None:
+    enabled = []
+
+    def note_collector(problem: Problem, n_iters: int, answer: Answer) -> str | None:
+        enabled.append(gc.isenabled())
+        return None
+
+    job = dataclasses.replace(Machine().job(), check=note_collector)
+    outcome = outcomes(job)["cell"]
+    assert isinstance(outcome, Timing)
+    assert enabled.count(False) == outcome.samples
+    assert gc.isenabled()
+
+
+def test_a_single_launch_is_refused() -> None:
+    with pytest.raises(UsageError, match="1 launches give no interval"):
+        next(time_cells([Machine().job()], seed=0, launches=1))
+
+
+def test_a_single_n_is_refused() -> None:
+    with pytest.raises(UsageError, match="calls of two lengths"):
+        Machine().job(max_n=1)
+
+
+def elapsed_ns(worker: "Worker", n: int) -> int:
+    reply = worker.call(Problem(X, Y, np.ones((1, 1)), None, 0.01), n, DTYPES["float64"])
+    assert isinstance(reply, Answer)
+    return reply.elapsed_ns
