@@ -1,9 +1,52 @@
-"""The plan: which cells a request means."""
+"""The plan: which cells a request means, and which of them cannot be done before anything is run."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
-from bench.problems.catalogue import NamedProblem
+from bench.backends import BACKENDS, KNOWN, backend_named, canonical_device
+from bench.dtypes import dtype_named
+from bench.errors import UnavailableError, UsageError
+from bench.problems.catalogue import CATALOGUE, select
+from bench.problems.files import load_file
+from bench.problems.learning_rate import LearningRate
+from bench.problems.problem import Problem
+from bench.proof.verdict import Finding, Status
 from bench.variants.contract import Variant
+from bench.variants.discovery import discover, resolve
+from bench.variants.selection import select_variants
+
+DEFAULT_DTYPES = ("float64", "float32")
+TABLE_SUFFIXES = (".csv", ".parquet")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What the user asked for.
+
+    Attributes:
+        targets: variants by file, module, name or glob, given as arguments.
+        variants: names and globs; every registered variant where both are empty.
+        problems: names, globs, spec strings, and paths of CSV or Parquet files; the default ones where empty.
+        devices: every device there is where empty.
+        dtypes: float64 and float32 where empty.
+        backend: what unregistered functions are written for; guessed where ``None``.
+        features: the feature columns of a file.
+        outputs: its target columns.
+        lr: its learning rate, or ``auto``.
+        bias: whether its model has one.
+    """
+
+    targets: tuple[str, ...] = ()
+    variants: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
+    devices: tuple[str, ...] = ()
+    dtypes: tuple[str, ...] = ()
+    backend: str | None = None
+    features: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ()
+    lr: LearningRate = "auto"
+    bias: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -11,16 +54,185 @@ class Cell:
     """One variant on one problem, on one device, in one dtype.
 
     Attributes:
-        required: the user named this variant and device, so that its being unavailable is not as expected.
+        problem: the problem's name.
+        data: its data, in float64; ``None`` where it is not on this machine.
+        obstacle: what is known of the cell before it is run, when that settles it.
+        required: the user named this device or problem, so that its being unavailable is not as expected.
     """
 
     variant: Variant
-    problem: NamedProblem
+    problem: str
+    data: Problem | None
     device: str
     dtype: str
+    obstacle: Finding | None = None
     required: bool = False
 
     @property
     def key(self) -> tuple[str, str, str, str]:
         """The four names that identify the cell in every table."""
-        return (self.variant.name, self.problem.name, self.device, self.dtype)
+        return (self.variant.name, self.problem, self.device, self.dtype)
+
+    def __str__(self) -> str:
+        return " · ".join(self.key)
+
+
+@dataclass(frozen=True, slots=True)
+class _Data:
+    name: str
+    problem: Problem | None
+    required: bool
+    missing: str = ""
+
+
+def plan(
+    request: Request,
+    *,
+    devices_of: Callable[[str], Sequence[str]],
+    ask: Callable[[str], list[Variant]] | None = None,
+    complain: Callable[[str], None] | None = None,
+) -> list[Cell]:
+    """The cells of a request, variant by variant within each problem.
+
+    Args:
+        request: what the user asked for.
+        devices_of: the devices that a backend has here; asked only for backends that are in the plan.
+        ask: asks a worker what a module registers that computes its registrations.
+        complain: is given one line for each module that could not be read.
+
+    Raises:
+        UsageError: a name matches nothing, a file cannot be read, or nothing is selected.
+    """
+    dtypes = [dtype_named(name).name for name in dict.fromkeys(request.dtypes or DEFAULT_DTYPES)]
+    variants = chosen_variants(request, ask=ask, complain=complain)
+    data = _chosen_problems(request)
+    available = {backend: _available(backend, devices_of) for backend in dict.fromkeys(v.backend for v in variants)}
+    return [
+        _cell(variant, one, device, dtype, available[variant.backend], named=bool(request.devices))
+        for one in data
+        for dtype in dtypes
+        for variant in variants
+        for device in _devices(request, available[variant.backend])
+    ]
+
+
+def chosen_variants(
+    request: Request,
+    *,
+    ask: Callable[[str], list[Variant]] | None = None,
+    complain: Callable[[str], None] | None = None,
+) -> list[Variant]:
+    """The variants that a request's targets and names mean, each once."""
+    chosen: dict[str, Variant] = {}
+    patterns = list(request.variants)
+    for target in request.targets:
+        if is_place(target):
+            for variant in resolve(target, request.backend, ask):
+                known = chosen.setdefault(variant.name, variant)
+                if known != variant:
+                    raise UsageError(
+                        f"two variants are named {variant.name!r}: {known.target} ({known.origin}) and "
+                        f"{variant.target} ({variant.origin}). Rename one of them, or ask for them one at a time."
+                    )
+        else:
+            patterns.append(target)
+    if patterns or not chosen:
+        registered = discover(ask, complain) if complain is not None else discover(ask)
+        for variant in select_variants(registered, patterns):
+            chosen.setdefault(variant.name, variant)
+    return list(chosen.values())
+
+
+def is_place(target: str) -> bool:
+    """Whether a target is a file or a module rather than the name of a variant.
+
+    >>> [is_place(t) for t in ("descent.py:step", "package.module:step", "package.module", "numpy-*", "gd_impls")]
+    [True, True, True, False, True]
+    """
+    if ":" in target or target.endswith(".py"):
+        return True
+    return "." in target or target.isidentifier()
+
+
+def _chosen_problems(request: Request) -> list[_Data]:
+    files = [name for name in request.problems if name.lower().endswith(TABLE_SUFFIXES)]
+    patterns = [name for name in request.problems if name not in files]
+    if (request.features or request.outputs) and not files:
+        raise UsageError(
+            "--features and --target belong to a problem from a file, and none was given. Add -p path/to/table.csv."
+        )
+    entries = select(patterns)
+    if not request.problems:
+        entries = [entry for entry in CATALOGUE if entry.default]
+    data = [
+        _Data(named.name, named.problem, required=True)
+        for named in (
+            load_file(Path(name), request.features, request.outputs, lr=request.lr, bias=request.bias) for name in files
+        )
+    ]
+    for entry in entries:
+        required = entry.name in patterns
+        try:
+            named = entry.load()
+            data.append(_Data(named.name, named.problem, required))
+        except UnavailableError as error:
+            data.append(_Data(entry.name, None, required, str(error)))
+    return data
+
+
+def _available(backend: str, devices_of: Callable[[str], Sequence[str]]) -> "Sequence[str] | UnavailableError":
+    try:
+        backend_named(backend)
+        return devices_of(backend)
+    except UnavailableError as error:
+        return error
+
+
+def _devices(request: Request, available: "Sequence[str] | UnavailableError") -> list[str]:
+    if request.devices:
+        return [canonical_device(device) for device in dict.fromkeys(request.devices)]
+    return ["cpu"] if isinstance(available, UnavailableError) else list(available)
+
+
+def _cell(
+    variant: Variant,
+    data: _Data,
+    device: str,
+    dtype: str,
+    available: "Sequence[str] | UnavailableError",
+    *,
+    named: bool,
+) -> Cell:
+    obstacle: Finding | None = None
+    if data.problem is None:
+        obstacle = Finding(status=Status.UNAVAILABLE, evidence=data.missing)
+    elif isinstance(available, UnavailableError):
+        obstacle = Finding(status=Status.UNAVAILABLE, evidence=str(available))
+    elif device not in available:
+        kind = device.partition(":")[0]
+        elsewhere = variant.backend in BACKENDS and kind != "cpu" and variant.backend == "numpy"
+        obstacle = (
+            Finding(status=Status.UNSUPPORTED, evidence=f"{variant.backend} computes on cpu only")
+            if elsewhere
+            else Finding(
+                status=Status.UNAVAILABLE,
+                evidence=f"{variant.backend} sees no device {device!r} here; it sees {', '.join(available)}",
+            )
+        )
+    elif dtype not in BACKENDS[variant.backend].dtypes:
+        computes = ", ".join(BACKENDS[variant.backend].dtypes)
+        obstacle = Finding(
+            status=Status.UNSUPPORTED, evidence=f"{variant.backend} does not compute in {dtype}, only in {computes}"
+        )
+    return Cell(variant, data.name, data.problem, device, dtype, obstacle, required=named or data.required)
+
+
+def known_backend(name: str) -> str:
+    """The name, when there is such a backend.
+
+    Raises:
+        UsageError: there is none; the message lists those there are.
+    """
+    if name not in KNOWN:
+        raise UsageError(f"backend {name!r} is not known. gdbench knows {', '.join(KNOWN)}.")
+    return name

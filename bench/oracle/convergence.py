@@ -6,7 +6,7 @@ from bench.dtypes import FloatArray
 from bench.oracle.system import System, stacked
 from bench.problems.problem import Problem
 
-FRACTION = 1e-3
+FRACTION = 5e-4
 """Converged: this fraction of the start's distance from the optimum is left."""
 
 FOREVER = 10**12

@@ -178,7 +178,7 @@ class _Prover:
         )
 
     def _factor_on_problem(self, diagnosis: Diagnosis) -> float:
-        """The gain that the cause means for the cell's own problem, if the first step there bears it out; else that step's."""
+        """The cause's gain on the cell's own problem where the first step there bears it out; else that step's."""
         due = diagnosis.factor or 1.0
         if diagnosis.cause == "scale.sum":
             due = float(self._system.n_samples * self._system.n_outputs)
@@ -227,8 +227,8 @@ def _convergence(last: int, converges_in: int | None) -> str:
     if converges_in is None:
         return f"theory: this learning rate does not converge; seen exact to {last} iterations"
     if converges_in <= last:
-        return f"0.1 % from the optimum after {converges_in} iterations, as theory says"
-    return f"theory: 0.1 % from the optimum after {converges_in}; seen exact to {last} iterations"
+        return f"0.05 % from the optimum after {converges_in} iterations, as theory says"
+    return f"theory: 0.05 % from the optimum after {converges_in}; seen exact to {last} iterations"
 
 
 def _failed(failure: Failure, where: str) -> Finding:

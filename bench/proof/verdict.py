@@ -44,7 +44,7 @@ class Finding:
         bound: the rounding bound of that component.
         power: how many bounds away the nearest known wrong answer lies.
         power_problem: the same on the cell's own problem alone.
-        converges_in: iterations that theory needs to bring the start within 0.1 % of the optimum.
+        converges_in: iterations that theory needs to bring the start within 0.05 % of its distance from the optimum.
         checked_to: the largest iterate that was observed and found exact on the cell's own problem.
     """
 

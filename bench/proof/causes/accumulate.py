@@ -11,7 +11,7 @@ def no_zero_grad(trajectory: Trajectory) -> Match | None:
     residual = trajectory.residual(list(accumulate(trajectory.gradients[:-1])))
     if residual > MARGIN:
         return None
-    return Match(residual, "each update uses the sum of all gradients so far, as momentum 1 would", 1.0)
+    return Match(residual, "each update uses the sum of all gradients so far, as momentum 1 would")
 
 
 NO_ZERO_GRAD = Cause(

@@ -13,7 +13,7 @@ def one_less(trajectory: Trajectory) -> Match | None:
     residual = trajectory.residual([np.zeros_like(trajectory.gradients[0]), *trajectory.gradients[1:-1]])
     if residual > MARGIN:
         return None
-    return Match(residual, "n iterations were asked for and n - 1 updates were made", -1.0)
+    return Match(residual, "n iterations were asked for and n - 1 updates were made")
 
 
 ONE_LESS = Cause(

@@ -9,7 +9,7 @@ def ascent(trajectory: Trajectory) -> Match | None:
     residual = trajectory.residual([-g for g in trajectory.gradients[:-1]])
     if residual > MARGIN:
         return None
-    return Match(residual, "every update climbs the gradient instead of descending it", -1.0)
+    return Match(residual, "every update climbs the gradient instead of descending it")
 
 
 ASCENT = Cause(

@@ -1,0 +1,95 @@
+"""What a project asks of its cells: ``[tool.gdbench.gate]`` in its pyproject.toml."""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bench.errors import UsageError
+from bench.proof.verdict import Status
+
+KEYS = ("variant", "problem", "device", "dtype", "status", "cause", "within")
+
+
+@dataclass(frozen=True, slots=True)
+class Requirement:
+    """One ``[[tool.gdbench.gate.cells]]``: which cells, and what must hold of each.
+
+    Attributes:
+        variant: names and globs.
+        problem: names, globs and spec strings; the default problems where empty.
+        device: where to run; the CPU where empty.
+        dtype: float64 and float32 where empty.
+        status: what must become of it; what its registration expects where ``None``.
+        cause: the cause that it must get.
+        within: iterations in which it must have converged.
+    """
+
+    variant: tuple[str, ...] = ()
+    problem: tuple[str, ...] = ()
+    device: tuple[str, ...] = ("cpu",)
+    dtype: tuple[str, ...] = ()
+    status: str | None = None
+    cause: str | None = None
+    within: int | None = None
+
+
+def read_gate(path: Path) -> list[Requirement]:
+    """The requirements in a project file; one that asks for every default cell where it has none.
+
+    Raises:
+        UsageError: the file is missing or no TOML, or has a key or a value that means nothing.
+    """
+    try:
+        with path.open("rb") as file:
+            document = tomllib.load(file)
+    except FileNotFoundError:
+        raise UsageError(f"{path} is not there. Name the project file with --config.") from None
+    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} cannot be read: {error}.") from None
+    tool = document.get("tool")
+    section = tool.get("gdbench", {}) if isinstance(tool, dict) else {}
+    _only(section, ("gate",), f"{path}: [tool.gdbench]")
+    gate = section.get("gate", {})
+    _only(gate, ("cells",), f"{path}: [tool.gdbench.gate]")
+    cells = gate.get("cells", [])
+    if not isinstance(cells, list):
+        raise UsageError(f"{path}: tool.gdbench.gate.cells is no array of tables. Write [[tool.gdbench.gate.cells]].")
+    return [_requirement(cell, f"{path}: cell {i}") for i, cell in enumerate(cells, 1)] or [Requirement()]
+
+
+def _requirement(cell: Any, where: str) -> Requirement:
+    _only(cell, KEYS, where)
+    status, within = cell.get("status"), cell.get("within")
+    if status is not None and status not in list(Status):
+        raise UsageError(f"{where}: status {status!r} is not one of {', '.join(Status)}.")
+    if within is not None and (type(within) is not int or within < 1):
+        raise UsageError(f"{where}: within is {within!r}; it is a number of iterations, 1 or more.")
+    if cell.get("cause") is not None and not isinstance(cell["cause"], str):
+        raise UsageError(f"{where}: cause is {cell['cause']!r}; it is a code such as 'scale.sum'.")
+    return Requirement(
+        variant=_names(cell, "variant", where),
+        problem=_names(cell, "problem", where),
+        device=_names(cell, "device", where) or ("cpu",),
+        dtype=_names(cell, "dtype", where),
+        status=status,
+        cause=cell.get("cause"),
+        within=within,
+    )
+
+
+def _only(table: Any, known: tuple[str, ...], where: str) -> None:
+    if not isinstance(table, Mapping):
+        raise UsageError(f"{where} is no table.")
+    for key in table:
+        if key not in known:
+            raise UsageError(f"{where}: {key!r} means nothing here; there are {', '.join(known)}.")
+
+
+def _names(cell: Mapping[str, Any], key: str, where: str) -> tuple[str, ...]:
+    value = cell.get(key, [])
+    names = [value] if isinstance(value, str) else value
+    if not isinstance(names, list) or not all(isinstance(name, str) and name for name in names):
+        raise UsageError(f"{where}: {key} is {value!r}; it is a name or a list of names.")
+    return tuple(names)

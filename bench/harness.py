@@ -1,0 +1,367 @@
+"""The whole journey: plan the cells, prove them, time the proved ones, keep the results."""
+
+import sys
+import time as clock
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bench.backends import BACKENDS
+from bench.dtypes import dtype_named
+from bench.errors import UsageError
+from bench.judge.workshop import WorkerLimits, Workshop
+from bench.oracle.memory import system_of
+from bench.oracle.reach import out_of_range
+from bench.plan import Cell, Request, plan
+from bench.problems.problem import Problem
+from bench.proof.prove import Proof, prove
+from bench.proof.sighting import Observation
+from bench.proof.spot_check import SpotCheck
+from bench.proof.subject import Failure, Subject
+from bench.proof.verdict import Finding, ProvedVerdict, Status, Verdict
+from bench.runs.environment import environment
+from bench.runs.folder import RunFolder
+from bench.runs.records import Record, cell_of, timing_record, untimed_record, verdict_record
+from bench.timing.record import Rejected, Timing, Void
+from bench.timing.session import Job, time_cells
+from bench.variants.contract import Variant
+
+IN_PROCESS = "in-process (unproved)"
+LONGEST_TIMED_CALL = 100_000
+"""Iterations."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """How cells are proved and timed.
+
+    Attributes:
+        limits: on a worker's time, memory and threads.
+        seed: of everything random.
+        launches: of each timed cell, at least 5 for an interval worth the name.
+        iterations: watch at least this many iterations of each problem; enough to see it converge where ``None``.
+        in_process: run variants in this process, for debugging; nothing is then proved.
+    """
+
+    limits: WorkerLimits = field(default_factory=WorkerLimits)
+    seed: int = 0
+    launches: int = 5
+    iterations: int | None = None
+    in_process: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Proved:
+    """A cell that has been judged, with everything that was seen of it."""
+
+    cell: Cell
+    verdict: Verdict
+    observations: tuple[Observation, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Timed:
+    """A proved cell after its launches: a timing, or why there is none."""
+
+    cell: Cell
+    outcome: Timing | Void | Rejected | Failure
+
+    @property
+    def failed(self) -> bool:
+        """Whether the variant failed while it was timed; a machine too busy to say is no failure of the variant."""
+        return isinstance(self.outcome, Rejected | Failure)
+
+
+class Harness:
+    """A workshop of workers, and what can be done with it; a context manager."""
+
+    def __init__(self, options: Options | None = None) -> None:
+        self.options = options or Options()
+        self._workshop = Workshop(self.options.limits)
+
+    def __enter__(self) -> "Harness":
+        self._workshop.__enter__()
+        return self
+
+    def __exit__(self, *exception: Any) -> None:
+        self._workshop.__exit__(*exception)
+
+    def plan(self, request: Request, complain: Callable[[str], None] | None = None) -> list[Cell]:
+        """The cells that a request means; see `bench.plan.plan`."""
+        return plan(request, devices_of=self._workshop.devices, ask=self._ask, complain=complain)
+
+    def prove(self, cell: Cell, iterations: int | None = None) -> Proved:
+        """Launch a worker for the cell and prove it; whatever happens to the worker is the verdict.
+
+        Args:
+            cell: one of a plan.
+            iterations: watch at least this many iterations of its problem.
+        """
+        began = clock.perf_counter()
+        proof, isolation = self._proof(cell, iterations or self.options.iterations)
+        finding = proof.finding
+        verdict = Verdict(
+            variant=cell.variant.name,
+            backend=cell.variant.backend,
+            family=cell.variant.family,
+            problem=cell.problem,
+            device=cell.device,
+            dtype=cell.dtype,
+            finding=finding,
+            expected=cell.variant.expect or Status.PROVED.value,
+            as_expected=_as_expected(cell, finding),
+            seconds=clock.perf_counter() - began,
+            isolation=isolation,
+        )
+        return Proved(cell, verdict, proof.observations)
+
+    def time(self, proved: Sequence[Proved], on_launch: Callable[[Cell, int], None] | None = None) -> Iterator[Timed]:
+        """Time the proved cells among these, each as soon as its launches agree."""
+        cells: dict[tuple[str, ...], Cell] = {one.cell.key: one.cell for one in proved}
+        jobs = [self._job(one) for one in proved if one.verdict.proved]
+        report = None if on_launch is None else lambda job, n: on_launch(cells[job.key], n)
+        for job, outcome in time_cells(jobs, seed=self.options.seed, launches=self.options.launches, on_launch=report):
+            yield Timed(cells[job.key], outcome)  # type: ignore[index]
+
+    def _ask(self, module: str) -> list[Variant]:
+        described = self._workshop.describe(module)
+        if isinstance(described, Failure):
+            raise UsageError(described.message)
+        return described
+
+    def _proof(self, cell: Cell, iterations: int | None) -> tuple[Proof, str]:
+        if cell.obstacle is not None or cell.data is None:
+            return Proof(cell.obstacle or Finding(status=Status.UNAVAILABLE), ()), "not launched"
+        launched = self._launch(cell)
+        if isinstance(launched, Failure):
+            return Proof(Finding(status=launched.status, cause=launched.cause, evidence=launched.message), ()), "none"
+        with launched as subject:
+            proof = prove(
+                subject,
+                cell.data,
+                dtype_named(cell.dtype),
+                computes_in=BACKENDS[cell.variant.backend].dtypes,
+                iterations=iterations,
+            )
+            return _unproved(proof) if self.options.in_process else proof, self._isolation(subject)
+
+    def _launch(self, cell: Cell) -> "AbstractContextManager[Subject] | Failure":
+        if self.options.in_process:
+            from bench.judge.inprocess import InProcess  # noqa: PLC0415 - runs variants here, so only when asked for
+
+            loaded = InProcess.load(cell.variant, cell.device)
+            return loaded if isinstance(loaded, Failure) else nullcontext(loaded)
+        return self._workshop.launch(cell.variant, cell.device)
+
+    def _isolation(self, subject: Subject) -> str:
+        return IN_PROCESS if self.options.in_process else str(getattr(subject, "isolation", "unknown"))
+
+    def _job(self, proved: Proved) -> Job:
+        cell = proved.cell
+        if cell.data is None:
+            raise UsageError(f"{cell} has no data to be timed on")
+        dtype = dtype_named(cell.dtype)
+        check = SpotCheck(cell.data, dtype, self.options.seed)
+        return Job(
+            key=cell.key,
+            verdict=ProvedVerdict(proved.verdict),
+            dtype=dtype,
+            launcher=lambda: _Launched(self._launch(cell)),
+            start=check.start,
+            check=check.complaint,
+            max_n=_longest_call(check.problem, cell.dtype),
+            threads=self.options.limits.threads,
+        )
+
+
+class _Launched(AbstractContextManager[Subject]):
+    """A worker, or in its place a subject that gives every call the reason why it could not be launched."""
+
+    def __init__(self, launched: "AbstractContextManager[Subject] | Failure") -> None:
+        self._launched = launched
+
+    def __enter__(self) -> Subject:
+        return _Absent(self._launched) if isinstance(self._launched, Failure) else self._launched.__enter__()
+
+    def __exit__(self, *exception: Any) -> None:
+        if not isinstance(self._launched, Failure):
+            self._launched.__exit__(*exception)
+
+
+@dataclass(frozen=True, slots=True)
+class _Absent:
+    failure: Failure
+
+    def call(self, problem: Problem, n_iters: int, dtype: object) -> Failure:  # noqa: ARG002 - a Subject
+        return self.failure
+
+
+def _as_expected(cell: Cell, finding: Finding) -> bool:
+    match finding.status:
+        case Status.PROVED:
+            return cell.variant.expect is None
+        case Status.WRONG | Status.BROKEN:
+            return cell.variant.expect is not None and cell.variant.expect == finding.cause
+        case Status.UNSUPPORTED:
+            return True
+        case Status.UNAVAILABLE:
+            return not cell.required
+        case _:
+            return False
+
+
+def _unproved(proof: Proof) -> Proof:
+    """An in-process run shares its memory and its clock with the variant, so that it proves nothing."""
+    finding = proof.finding
+    if finding.status is not Status.PROVED:
+        return proof
+    void = Finding(
+        status=Status.VOID,
+        evidence=f"ran in the judge's own process, which proves nothing; there: {finding.evidence}",
+        power=finding.power,
+    )
+    return Proof(void, proof.observations)
+
+
+def _longest_call(problem: Problem, dtype: str) -> int:
+    """The most iterations after which the exact iterate can still be held against an answer."""
+    longest = LONGEST_TIMED_CALL
+    system = system_of(problem)
+    while longest > 2 and out_of_range(problem, system, dtype_named(dtype), longest) is not None:
+        longest //= 2
+    return max(2, longest)
+
+
+def iterate_records(proved: Proved) -> list[Record]:
+    """The rows of the ``iterates`` frame: every component of every state that was seen."""
+    variant, problem, device, dtype = proved.cell.key
+    has_bias = proved.cell.data is not None and proved.cell.data.b0 is not None
+    rows: list[Record] = []
+    for seen in proved.observations:
+        bias_row = seen.observed.shape[-2] - 1 if _with_bias(seen, has_bias) else None
+        for place in np.ndindex(seen.observed.shape):
+            *batch, parameter, output = place
+            index = [*batch, output] if parameter == bias_row else [*batch, output, parameter]
+            rows.append(
+                {
+                    "variant": variant,
+                    "problem": problem,
+                    "device": device,
+                    "dtype": dtype,
+                    "probe": seen.probe,
+                    "n": seen.n_iters,
+                    "component": f"{'b' if parameter == bias_row else 'w'}[{','.join(map(str, index))}]",
+                    "observed": float(seen.observed[place]),
+                    "exact": float(seen.exact[place]),
+                    "bound": float(seen.bound[place]),
+                }
+            )
+    return rows
+
+
+def _with_bias(seen: Observation, problem_has_bias: bool) -> bool:
+    return "+ bias" in seen.probe if seen.probe.startswith("probe") else problem_has_bias
+
+
+def verify(*targets: str, options: Options | None = None, **selection: Any) -> list[Verdict]:
+    """Prove variants.
+
+    Args:
+        targets: names, globs, ``file.py:function``, ``package.module``; every registered variant where there are none.
+        options: limits, seed and the like.
+        selection: the other fields of `bench.plan.Request`: ``problems``, ``devices``, ``dtypes``, ...
+
+    >>> from bench import verify
+    >>> [verdict] = verify("numpy-dot-mean", problems=("line-4",), dtypes=("float64",))
+    >>> verdict.finding.cause, verdict.finding.factor
+    ('scale.sum', 4.0)
+    """
+    with Harness(options) as harness:
+        return [harness.prove(cell).verdict for cell in harness.plan(Request(targets=targets, **selection))]
+
+
+def time(*targets: str, options: Options | None = None, **selection: Any) -> list[Timing]:
+    """Prove variants and time those that are proved; arguments as in `verify`.
+
+    Returns:
+        One timing for each cell that was proved on a machine quiet enough to time it.
+    """
+    with Harness(options) as harness:
+        proved = [harness.prove(cell) for cell in harness.plan(Request(targets=targets, **selection))]
+        return [timed.outcome for timed in harness.time(proved) if isinstance(timed.outcome, Timing)]
+
+
+def run(*targets: str, results: str | Path = "results", options: Options | None = None, **selection: Any) -> Path:
+    """Prove, time and keep: everything that one `gdbench run` does; arguments as in `verify`.
+
+    Returns:
+        The run folder, to be read with `bench.load`.
+    """
+    with Harness(options) as harness:
+        cells = harness.plan(Request(targets=targets, **selection))
+        with start_run(Path(results), harness.options, sys.argv) as folder:
+            proved = list(record_proofs(harness, cells, folder))
+            for _ in record_timings(harness, proved, folder):
+                pass
+            folder.finish(datetime.now(UTC))
+            return folder.path
+
+
+def start_run(results: Path, options: Options, command: Sequence[str]) -> RunFolder:
+    """A new run folder, with what the run is measured on."""
+    return RunFolder.create(
+        results,
+        datetime.now(UTC),
+        environment=run_environment(options),
+        command=command,
+        seed=options.seed,
+    )
+
+
+def run_environment(options: Options) -> dict[str, Any]:
+    """The facts of this machine and of how workers are started."""
+    return environment(threads=options.limits.thread_settings())
+
+
+def record_proofs(harness: Harness, cells: Iterable[Cell], folder: RunFolder) -> Iterator[Proved]:
+    """Prove the cells, each in the journal as soon as it ends, and yield those that are still to be timed.
+
+    Cells that the journal already has, verdict and timing, are not done again. A cell whose verdict alone is there is
+    proved anew before it is timed: no number without a proof.
+    """
+    done = folder.finished_cells()
+    judged = {cell_of(row): row["status"] for row in done.verdicts}
+    timed = {cell_of(row) for row in done.timings}
+    for cell in cells:
+        if cell.key in timed or judged.get(cell.key, Status.PROVED.value) != Status.PROVED.value:
+            continue
+        proved = harness.prove(cell)
+        if cell.key not in judged:
+            folder.append_verdict(verdict_record(proved.verdict), iterate_records(proved))
+        if proved.verdict.proved:
+            yield proved
+
+
+def record_timings(
+    harness: Harness,
+    proved: Sequence[Proved],
+    folder: RunFolder,
+    on_launch: Callable[[Cell, int], None] | None = None,
+) -> Iterator[Timed]:
+    """Time proved cells, each in the journal as soon as it ends."""
+    for one in harness.time(proved, on_launch):
+        folder.append_timing(timing_row(one))
+        yield one
+
+
+def timing_row(timed: Timed) -> Record:
+    """The row of a timed cell; where there is no timing, its numbers are missing and its note says why."""
+    if isinstance(timed.outcome, Timing):
+        return timing_record(timed.outcome)
+    reason = timed.outcome.message if isinstance(timed.outcome, Failure) else timed.outcome.reason
+    return untimed_record(timed.cell.variant, timed.cell.key, reason)
