@@ -1,0 +1,107 @@
+"""What a run folder is made of: the names of its files, how one is replaced whole, and how ``run.json`` is read."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+from bench.errors import UsageError
+from bench.runs.journal import JOURNAL_NAME
+from bench.runs.records import ITERATE_COLUMNS, RUN_SCHEMA, TIMING_COLUMNS, VERDICT_COLUMNS, Column
+from bench.runs.strict_json import from_json
+
+RUN_FILE = "run.json"
+TABLES: dict[str, tuple[Column, ...]] = {
+    "verdicts": VERDICT_COLUMNS,
+    "timings": TIMING_COLUMNS,
+    "iterates": ITERATE_COLUMNS,
+}
+"""The frames of a run; each is written as ``<name>.parquet`` and ``<name>.csv``."""
+
+FILE_LIMIT_BYTES = 2**29
+"""A larger file of a run folder is not read."""
+
+_RUN_FIELDS: dict[str, type | tuple[type, ...]] = {
+    "run": str,
+    "environment": dict,
+    "command": list,
+    "seed": (int, type(None)),
+    "started": str,
+    "finished": (str, type(None)),
+    "interrupted": bool,
+}
+
+
+def is_run(folder: Path) -> bool:
+    """Whether the folder holds a run, finished or not."""
+    return any((folder / name).is_file() for name in (RUN_FILE, JOURNAL_NAME, "verdicts.parquet"))
+
+
+def read_limited(path: Path) -> bytes:
+    """The bytes of a file of at most `FILE_LIMIT_BYTES`.
+
+    Raises:
+        UsageError: it is larger, or it cannot be read.
+    """
+    try:
+        size = path.stat().st_size
+        if size <= FILE_LIMIT_BYTES:
+            return path.read_bytes()
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}. Check the path and its permissions.") from error
+    raise UsageError(
+        f"{path} has {size} bytes and gdbench reads at most {FILE_LIMIT_BYTES}. It was not written by gdbench."
+    )
+
+
+def read_text(path: Path) -> str:
+    """The text of a file of at most `FILE_LIMIT_BYTES` in UTF-8.
+
+    Raises:
+        UsageError: it is larger, it cannot be read, or it is not UTF-8.
+    """
+    try:
+        return read_limited(path).decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path} is not UTF-8 text: {error.reason}. It was not written by gdbench.") from error
+
+
+def read_run_file(folder: Path) -> dict[str, Any]:
+    """The contents of a run folder's ``run.json``.
+
+    Raises:
+        UsageError: it is missing, not strict JSON, of another schema version, or lacks a field.
+    """
+    path = folder / RUN_FILE
+    document = from_json(read_text(path), str(path))
+    schema = document.get("schema") if isinstance(document, dict) else None
+    if schema != RUN_SCHEMA:
+        raise UsageError(
+            f"{path} has the schema {schema!r:.80} and this gdbench reads {RUN_SCHEMA!r}. "
+            f"Read it with the version of gdbench that wrote it."
+        )
+    for name, kind in _RUN_FIELDS.items():
+        if not isinstance(document.get(name, ...), kind):
+            raise UsageError(
+                f"{path} has no usable field {name!r}. The file was changed after gdbench wrote it; restore it from "
+                f"a copy."
+            )
+    return dict(document)
+
+
+def replace_file(path: Path, data: bytes) -> None:
+    """Put ``data`` at ``path`` so that a reader, or a crash, finds the old file or the new one and never a part.
+
+    Raises:
+        OSError: the disk did not take it; what was at ``path`` is untouched.
+    """
+    partial = path.with_name(f".{path.name}.partial")
+    with partial.open("wb") as stream:
+        stream.write(data)
+        stream.flush()
+        os.fsync(stream.fileno())
+    partial.replace(path)
+    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)

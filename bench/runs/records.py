@@ -1,0 +1,269 @@
+"""Records: verdicts and timings as flat rows, the columns of the three frames, and the JSON documents."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from bench.proof.verdict import Status, Verdict
+from bench.runs.strict_json import to_json
+
+if TYPE_CHECKING:
+    from bench.timing.record import Timing
+    from bench.variants.contract import Variant
+
+__all__ = [
+    "CELL_FIELDS",
+    "ITERATE_COLUMNS",
+    "RUN_COLUMN",
+    "RUN_SCHEMA",
+    "TIMINGS_SCHEMA",
+    "TIMING_COLUMNS",
+    "VERDICTS_SCHEMA",
+    "VERDICT_COLUMNS",
+    "Column",
+    "Record",
+    "cell_of",
+    "fault_in",
+    "run_document",
+    "timing_record",
+    "timings_document",
+    "to_json",
+    "untimed_record",
+    "verdict_record",
+    "verdicts_document",
+]
+
+Record = Mapping[str, object]
+Column = tuple[str, str, str]
+"""Name, pandas dtype, meaning."""
+
+VERDICTS_SCHEMA = "gdbench/verdicts/1"
+TIMINGS_SCHEMA = "gdbench/timings/1"
+RUN_SCHEMA = "gdbench/run/1"
+
+CELL_FIELDS = ("variant", "problem", "device", "dtype")
+"""The fields that identify a cell; present, and text, in every record."""
+
+RUN_COLUMN: Column = ("run", "string", "The run that the row comes from: the name of its folder or file")
+
+_VARIANT: Column = ("variant", "string", "The implementation")
+_BACKEND: Column = ("backend", "string", "The array library that the variant is written for")
+_FAMILY: Column = ("family", "string", "The word that variants working alike share")
+_PROBLEM: Column = ("problem", "string", "The least-squares problem")
+_DEVICE: Column = ("device", "string", "Where the variant ran: cpu, cuda, cuda:1, mps")
+_DTYPE: Column = ("dtype", "string", "The floating-point format of the data and the answer")
+
+VERDICT_COLUMNS: tuple[Column, ...] = (
+    _VARIANT,
+    _BACKEND,
+    _FAMILY,
+    _PROBLEM,
+    _DEVICE,
+    _DTYPE,
+    ("status", "category", f"What became of the cell: {', '.join(Status)}"),
+    ("cause", "string", "The code of the fault; missing where there is none"),
+    ("factor", "Float64", "The number that goes with the cause, such as the gain of the gradient"),
+    ("alternatives", "string", "Causes that fit as well, joined by `;`; a list in JSON"),
+    ("evidence", "string", "One sentence with the numbers"),
+    ("iterate", "Int64", "The iterate that decided"),
+    ("error", "Float64", "Distance of that iterate from the exact one, in its worst component"),
+    ("bound", "Float64", "The rounding bound of that component"),
+    ("power", "Float64", "How many bounds away the nearest known wrong answer lies"),
+    ("power_problem", "Float64", "The same, on the cell's own problem alone"),
+    (
+        "converges_in",
+        "Int64",
+        "Iterations that theory needs to bring the start within 0.05 % of its distance from the optimum",
+    ),
+    ("checked_to", "Int64", "The largest iterate found exact on the cell's own problem"),
+    ("expected", "string", "What a gate expects: `proved`, or the cause of a known-wrong variant"),
+    ("as_expected", "boolean", "Whether it came so"),
+    ("seconds", "Float64", "Wall time of the proof, in seconds"),
+    ("isolation", "string", "How the variant was kept apart from the judge"),
+)
+
+TIMING_COLUMNS: tuple[Column, ...] = (
+    _VARIANT,
+    _BACKEND,
+    _FAMILY,
+    _PROBLEM,
+    _DEVICE,
+    _DTYPE,
+    ("ns_per_iter", "Float64", "Nanoseconds an iteration: the slope of time against iterations"),
+    ("ci_low", "Float64", "Lower end of its 95 % interval over launches, in nanoseconds"),
+    ("ci_high", "Float64", "Upper end of its 95 % interval over launches, in nanoseconds"),
+    ("setup_ns", "Float64", "What a call costs beside its iterations, in nanoseconds"),
+    (
+        "first_call_ns",
+        "Float64",
+        "The first call in a fresh worker, compiling included, in nanoseconds: the median over launches",
+    ),
+    ("launches", "Int64", "Launches that the interval is over"),
+    ("samples", "Int64", "Timed calls, in all launches"),
+    ("discarded", "Int64", "Those of them that were left out, each for a cause"),
+    ("limit_ns", "Float64", "The fastest this machine could do the same iteration, in nanoseconds"),
+    ("share_of_limit", "Float64", "`limit_ns` over `ns_per_iter`"),
+    ("queue_share", "Float64", "Share of the timed wall time that the worker waited for a processor, 0 to 1"),
+    ("dispersion", "Float64", "Interquartile range over median of the slopes of all launches"),
+    ("setup_share", "Float64", "Share of set-up in the largest timed call, 0 to 1"),
+    ("n_small", "Int64", "Iterations of the short timed calls"),
+    ("n_large", "Int64", "Iterations of the long timed calls"),
+    ("threads", "Int64", "Threads that the worker's array library may use"),
+    ("note", "string", "The noise, named in words; empty when the machine was quiet"),
+)
+
+ITERATE_COLUMNS: tuple[Column, ...] = (
+    _VARIANT,
+    _PROBLEM,
+    _DEVICE,
+    _DTYPE,
+    ("probe", "string", "What the variant was run on: `problem`, or the name of a diagnosing probe"),
+    ("n", "Int64", "Updates done"),
+    ("component", "string", "The number looked at, such as `w[0,2]` or `b[1]`; `w[3,0,2]` in a batch"),
+    ("observed", "Float64", "What the variant answered"),
+    ("exact", "Float64", "What gradient descent gives"),
+    ("bound", "Float64", "How far the two may lie apart by rounding alone"),
+)
+
+
+def verdict_record(verdict: Verdict) -> dict[str, object]:
+    """The verdict and its finding as one flat row, in the order of `VERDICT_COLUMNS`."""
+    finding = verdict.finding
+    return {
+        "variant": verdict.variant,
+        "backend": verdict.backend,
+        "family": verdict.family,
+        "problem": verdict.problem,
+        "device": verdict.device,
+        "dtype": verdict.dtype,
+        "status": finding.status.value,
+        "cause": finding.cause,
+        "factor": finding.factor,
+        "alternatives": list(finding.alternatives),
+        "evidence": finding.evidence,
+        "iterate": finding.iterate,
+        "error": finding.error,
+        "bound": finding.bound,
+        "power": finding.power,
+        "power_problem": finding.power_problem,
+        "converges_in": finding.converges_in,
+        "checked_to": finding.checked_to,
+        "expected": verdict.expected,
+        "as_expected": verdict.as_expected,
+        "seconds": verdict.seconds,
+        "isolation": verdict.isolation,
+    }
+
+
+def timing_record(timing: "Timing") -> dict[str, object]:
+    """The timing and the names of its cell as one flat row, in the order of `TIMING_COLUMNS`."""
+    verdict = timing.verdict.verdict
+    return {
+        "variant": verdict.variant,
+        "backend": verdict.backend,
+        "family": verdict.family,
+        "problem": verdict.problem,
+        "device": verdict.device,
+        "dtype": verdict.dtype,
+        "ns_per_iter": timing.ns_per_iter,
+        "ci_low": timing.ci_low,
+        "ci_high": timing.ci_high,
+        "setup_ns": timing.setup_ns,
+        "first_call_ns": timing.first_call_ns,
+        "launches": timing.launches,
+        "samples": timing.samples,
+        "discarded": timing.discarded,
+        "limit_ns": timing.limit_ns,
+        "share_of_limit": timing.share_of_limit,
+        "queue_share": timing.queue_share,
+        "dispersion": timing.dispersion,
+        "setup_share": timing.setup_share,
+        "n_small": timing.n_small,
+        "n_large": timing.n_large,
+        "threads": timing.threads,
+        "note": timing.note,
+    }
+
+
+def untimed_record(variant: "Variant", cell: tuple[str, str, str, str], reason: str) -> dict[str, object]:
+    """The row of a proved cell that could not be timed: no numbers, and a note that says why."""
+    name, problem, device, dtype = cell
+    known = {"variant": name, "backend": variant.backend, "family": variant.family, "problem": problem}
+    return (
+        dict.fromkeys(column for column, _, _ in TIMING_COLUMNS)
+        | known
+        | {
+            "device": device,
+            "dtype": dtype,
+            "note": reason,
+        }
+    )
+
+
+def cell_of(record: Record) -> tuple[object, ...]:
+    """The four names that identify the cell of a record."""
+    return tuple(record[name] for name in CELL_FIELDS)
+
+
+def verdicts_document(environment: Mapping[str, Any], records: Sequence[Record]) -> dict[str, object]:
+    """The document of ``gdbench verify --json``."""
+    return {"schema": VERDICTS_SCHEMA, "environment": environment, "verdicts": list(records)}
+
+
+def timings_document(environment: Mapping[str, Any], records: Sequence[Record]) -> dict[str, object]:
+    """The document of ``gdbench time --json``."""
+    return {"schema": TIMINGS_SCHEMA, "environment": environment, "timings": list(records)}
+
+
+def run_document(
+    environment: Mapping[str, Any], verdicts: Sequence[Record], timings: Sequence[Record]
+) -> dict[str, object]:
+    """The document of ``gdbench run --json``; a run folder's ``run.json`` has its fields, and more."""
+    return {
+        "schema": RUN_SCHEMA,
+        "environment": environment,
+        "verdicts": list(verdicts),
+        "timings": list(timings),
+    }
+
+
+def fault_in(record: object, columns: Sequence[Column]) -> str | None:
+    """What keeps a record in JSON's own types from being a row of these columns; ``None`` when nothing does.
+
+    Fields beyond the columns are let through: a later gdbench may have added them.
+
+    >>> fault_in({"n": "3"}, (("n", "Int64", "Updates done"),))
+    "'n' is '3', not a whole number"
+    """
+    if not isinstance(record, dict):
+        return "a record is not an object"
+    for name, dtype, _ in columns:
+        fault = _fault_in_field(name, dtype, record[name]) if name in record else f"the field {name!r} is missing"
+        if fault:
+            return fault
+    return None
+
+
+_KINDS = {"string": "text", "category": "a status", "Int64": "a whole number", "Float64": "a number"}
+
+
+def _fault_in_field(name: str, dtype: str, value: object) -> str | None:
+    if name == "alternatives":
+        fits = isinstance(value, list) and all(isinstance(item, str) for item in value)
+        return None if fits else f"'alternatives' is {value!r:.80}, not a list of text"
+    if value is None:
+        return f"{name!r} is null" if name in CELL_FIELDS or name == "status" else None
+    return None if _fits(value, dtype) else f"{name!r} is {value!r:.80}, not {_KINDS.get(dtype, 'true or false')}"
+
+
+def _fits(value: object, dtype: str) -> bool:
+    match dtype:
+        case "string":
+            return isinstance(value, str)
+        case "category":
+            return value in list(Status)
+        case "boolean":
+            return isinstance(value, bool)
+        case "Int64":
+            return isinstance(value, int) and not isinstance(value, bool) and -(2**63) <= value < 2**63
+        case _:
+            return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 2**1024
