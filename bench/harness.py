@@ -22,6 +22,7 @@ from bench.problems.problem import Problem
 from bench.proof.prove import Proof, prove
 from bench.proof.sighting import Observation
 from bench.proof.spot_check import SpotCheck
+from bench.proof.story import Story, tell, untold
 from bench.proof.subject import Failure, Subject
 from bench.proof.verdict import Finding, ProvedVerdict, Status, Verdict
 from bench.runs.environment import environment
@@ -127,6 +128,28 @@ class Harness:
         report = None if on_launch is None else lambda job, n: on_launch(cells[job.key], n)
         for job, outcome in time_cells(jobs, seed=self.options.seed, launches=self.options.launches, on_launch=report):
             yield Timed(cells[job.key], outcome)  # type: ignore[index]
+
+    def stories(self, request: Request, complain: Callable[[str], None] | None = None) -> Iterator[Story]:
+        """Each variant's verdict retold: on the first problem that it does not decline, or on all that are named."""
+        told: set[str] = set()
+        cells = self.plan(request, complain)
+        last = {cell.variant.name: cell for cell in cells}
+        for cell in cells:
+            if cell.variant.name in told:
+                continue
+            proved = self.prove(cell)
+            declined = proved.verdict.finding.status is Status.UNSUPPORTED and last[cell.variant.name] is not cell
+            if declined:
+                continue
+            if not request.problems:
+                told.add(cell.variant.name)
+            yield self._story(cell, proved)
+
+    def _story(self, cell: Cell, proved: Proved) -> Story:
+        if cell.data is None or proved.verdict.finding.status not in (Status.PROVED, Status.WRONG):
+            return untold(proved.verdict)
+        with _Launched(self._launch(cell)) as subject:
+            return tell(subject, cell.data, dtype_named(cell.dtype), proved.verdict)
 
     def _ask(self, module: str) -> list[Variant]:
         described = self._workshop.describe(module)

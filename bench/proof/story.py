@@ -1,0 +1,164 @@
+"""The story behind a verdict: what the fault does on this machine, measured, beside what theory says."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from bench.dtypes import Dtype
+from bench.oracle.convergence import FRACTION, iterations_to_converge
+from bench.oracle.memory import system_of
+from bench.oracle.system import LongArray, stacked
+from bench.oracle.truth import Propagator
+from bench.problems.problem import Problem
+from bench.proof.causes import cause_named
+from bench.proof.causes.cause import Cause
+from bench.proof.subject import Answer, Subject
+from bench.proof.verdict import Verdict
+
+ROWS = 10
+LONGEST_WATCH = 200
+OVER_THE_LIMIT = 1.05
+DIVERGING_ITERATIONS = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One iterate in its first component: what was seen, and what is exact."""
+
+    n_iters: int
+    observed: float
+    exact: float
+
+
+@dataclass(frozen=True, slots=True)
+class Blowup:
+    """A run just above the variant's own limit, where gradient descent is stable.
+
+    Attributes:
+        lr: the learning rate of that run.
+        growth: its distance from the optimum at the end, over that of its start.
+        right_growth: the same for gradient descent.
+    """
+
+    lr: float
+    n_iters: int
+    growth: float
+    right_growth: float
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """A verdict, retold with numbers.
+
+    Attributes:
+        verdict: the proof's.
+        cause: the cause's own story; ``None`` when proved or unknown.
+        watched: what was seen of the variant; ``None`` when it does not answer.
+    """
+
+    verdict: Verdict
+    cause: Cause | None
+    watched: "Watched | None"
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """What a variant does on a problem, beside what gradient descent does.
+
+    Attributes:
+        lr: the learning rate that was asked for.
+        limit: the largest stable one, 2/lambda_max.
+        gain: how many times too large the gradient is, where it is that.
+        reached_in: iterations that the variant was seen to need to converge; ``None`` when it did not.
+        right_in: iterations that gradient descent needs.
+        right_in_at_gain: iterations that gradient descent needs at the learning rate that the variant really has.
+        optimum: the first weight of the optimum.
+        near: how near counts as converged, in the Euclidean norm.
+        rows: the first iterates.
+        blowup: what happens between the variant's limit and gradient descent's.
+    """
+
+    lr: float
+    limit: float
+    gain: float | None
+    reached_in: int | None
+    right_in: int | None
+    right_in_at_gain: int | None
+    optimum: float
+    near: float
+    rows: tuple[Row, ...]
+    blowup: Blowup | None
+
+
+def untold(verdict: Verdict) -> Story:
+    """The story of a variant that cannot be watched: it does not answer."""
+    return Story(verdict, _cause(verdict), None)
+
+
+def tell(subject: Subject, problem: Problem, dtype: Dtype, verdict: Verdict) -> Story:
+    """Watch the variant on a problem and say what its fault does there.
+
+    Args:
+        subject: a worker that has the variant.
+        problem: the cell's own, in float64.
+        dtype: the cell's.
+        verdict: what the proof found.
+    """
+    system = system_of(problem)
+    finding = verdict.finding
+    right_in = iterations_to_converge(problem, system)
+    scaled = finding.cause is not None and finding.cause.startswith("scale.") and finding.cause != "scale.block"
+    gain = finding.factor if scaled and finding.factor is not None and finding.factor > 0 else None
+    propagator = Propagator(system, problem.lr)
+    start = stacked(problem.w0, problem.b0)
+    far = _distance(start, system.optimum)
+    rows: list[Row] = []
+    reached_in = None
+    for n in range(min(LONGEST_WATCH, max(ROWS, 2 * (right_in or LONGEST_WATCH))) + 1):
+        state = _state(subject, problem, n, dtype)
+        if state is None or (n > ROWS and reached_in is not None):
+            break
+        if n <= ROWS:
+            exact = propagator.after(start, n)
+            rows.append(Row(n, float(state.reshape(-1)[0]), float(exact.reshape(-1)[0])))
+        if reached_in is None and _distance(state, system.optimum) <= FRACTION * far:
+            reached_in = n
+    gained = None if gain is None else iterations_to_converge(replace(problem, lr=gain * problem.lr), system)
+    watched = Watched(
+        lr=problem.lr,
+        limit=system.largest_learning_rate,
+        gain=gain,
+        reached_in=reached_in,
+        right_in=right_in,
+        right_in_at_gain=gained,
+        optimum=float(system.optimum.reshape(-1)[0]),
+        near=FRACTION * far,
+        rows=tuple(rows),
+        blowup=None if gain is None or gain <= 1 else _blowup(subject, problem, dtype, gain, far),
+    )
+    return Story(verdict, _cause(verdict), watched)
+
+
+def _cause(verdict: Verdict) -> Cause | None:
+    return None if verdict.finding.cause is None else cause_named(verdict.finding.cause)
+
+
+def _blowup(subject: Subject, problem: Problem, dtype: Dtype, gain: float, far: float) -> Blowup | None:
+    system = system_of(problem)
+    lr = OVER_THE_LIMIT * system.largest_learning_rate / gain
+    faster = replace(problem, lr=lr)
+    state = _state(subject, faster, DIVERGING_ITERATIONS, dtype)
+    if state is None or far == 0.0:
+        return None
+    right = Propagator(system, lr).after(stacked(problem.w0, problem.b0), DIVERGING_ITERATIONS)
+    growth, right_growth = (_distance(where, system.optimum) / far for where in (state, right))
+    return Blowup(lr, DIVERGING_ITERATIONS, growth, right_growth)
+
+
+def _distance(state: LongArray, optimum: LongArray) -> float:
+    return float(np.linalg.norm((state - optimum).astype(np.float64)))
+
+
+def _state(subject: Subject, problem: Problem, n_iters: int, dtype: Dtype) -> LongArray | None:
+    reply = subject.call(problem, n_iters, dtype)
+    return stacked(reply.w, reply.b) if isinstance(reply, Answer) else None
