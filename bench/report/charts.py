@@ -190,7 +190,7 @@ def _timing_chart(
         scale=alt.Scale(type="log", domain=list(domain), nice=False),
         axis=alt.Axis(values=ticks, labelExpr=_TICK_LABEL.replace("crowded", str(crowded).lower()), title=None),
     )
-    down = alt.Scale(domain=variants, paddingInner=0.25)
+    down = alt.Scale(domain=variants, paddingInner=0.15)
     rows = {
         "y": alt.Y("variant:N", sort=None, scale=down, axis=alt.Axis(title=None, minExtent=margin, maxExtent=margin)),
         "color": alt.Color("lane:N", scale=alt.Scale(**scale), legend=None),
@@ -220,9 +220,11 @@ def _story_chart(story: Story, paper: Paper) -> Any:
         for row in story.points
     ]
     exact = [point["exact"] for point in points]
-    # A diverging variant leaves the picture instead of flattening it.
+    # A diverging variant leaves the picture instead of flattening it. Left out, not clipped: the names of clipping
+    # paths differ from one drawing to the next.
     margin = (max(exact) - min(exact)) or 1.0
-    visible = [p["observed"] for p in points if min(exact) - margin <= p["observed"] <= max(exact) + margin] + exact
+    inside = [point for point in points if min(exact) - margin <= point["observed"] <= max(exact) + margin]
+    visible = [point["observed"] for point in inside] + exact
     rim = 0.06 * (max(visible) - min(visible))
     upwards = alt.Scale(domain=[min(visible) - rim, max(visible) + rim], nice=False, zero=False)
     base = alt.Chart(alt.Data(values=points))
@@ -232,7 +234,8 @@ def _story_chart(story: Story, paper: Paper) -> Any:
     line = base.mark_line(color=paper.ink, strokeWidth=1.5, opacity=0.6).encode(
         x=along, y=alt.Y("exact:Q", scale=upwards, axis=alt.Axis(title=story.component))
     )
-    dots = base.mark_point(size=48, strokeWidth=1.8, clip=True, opacity=1).encode(
+    seen = alt.Chart(alt.Data(values=inside))
+    dots = seen.mark_point(size=48, strokeWidth=1.8, opacity=1).encode(
         x=along,
         y=alt.Y("observed:Q", scale=upwards),
         shape=alt.Shape("kind:N", scale=alt.Scale(domain=["proved", "wrong"], range=["circle", "cross"]), legend=None),

@@ -104,17 +104,6 @@ def factor(value: float | None, cause: str = "") -> str:
     return f"{digits}x" if cause.startswith("scale.") else digits
 
 
-def share(value: float | None) -> str:
-    """A part of one, in per cent.
-
-    >>> share(0.0312), share(0.4), share(None)
-    ('3.1 %', '40 %', '–')
-    """
-    if value is None or not math.isfinite(value):
-        return _not_finite(value)
-    return f"{_significant(100 * value, 2)} %"
-
-
 def count(number: int, noun: str) -> str:
     """A number with its noun.
 
@@ -139,11 +128,17 @@ def _half_width(ci_low: float | None, ci_high: float | None) -> Decimal | None:
 
 def _last_place(value: float, half_width: Decimal | None) -> int:
     """The power of ten of the last digit worth writing."""
-    leading = Decimal(value).adjusted()
     if half_width is None:
-        return leading - _DIGITS_WITHOUT_INTERVAL + 1
-    fewest = leading - _MOST_DIGITS + 1
-    return min(leading, max(fewest, half_width.adjusted())) if half_width else fewest
+        return _place_of_digit(value, _DIGITS_WITHOUT_INTERVAL)
+    finest = _place_of_digit(value, _MOST_DIGITS)
+    return min(_place_of_digit(value, 1), max(finest, half_width.adjusted())) if half_width else finest
+
+
+def _place_of_digit(value: float, digits: int) -> int:
+    """The power of ten of the last of so many digits."""
+    # Twice, because rounding up may add a digit: 9.99 to two digits is 10, not 10.0.
+    place = Decimal(value).adjusted() - digits + 1
+    return _rounded(value, place).adjusted() - digits + 1 if value else place
 
 
 def _in_unit(ns: float, place: int) -> tuple[str, str]:
@@ -163,6 +158,4 @@ def _power_of_ten(place: int) -> Decimal:
 def _significant(value: float, digits: int) -> str:
     if not 1e-4 <= abs(value) < 1e6 and value:
         return f"{value:.{digits - 1}e}"
-    rounded = _rounded(value, Decimal(value).adjusted() - digits + 1)
-    # Rounding up may have added a digit: 9.99 to two digits is 10, not 10.0.
-    return f"{_rounded(value, rounded.adjusted() - digits + 1):f}"
+    return f"{_rounded(value, _place_of_digit(value, digits)):f}"

@@ -69,7 +69,7 @@ class Group:
     Attributes:
         label: what became of them.
         reason: why, in a sentence; may be empty.
-        expected: what was expected of them.
+        expected: what was expected of them, where they are not that.
         where: the cells, one line for each set of variants.
     """
 
@@ -235,7 +235,7 @@ def lanes(records: Sequence[Record]) -> tuple[str, ...]:
 
 def unexpected(verdicts: Sequence[Record]) -> list[Group]:
     """The cells that did not come as expected, with their evidence."""
-    return _groups(verdict for verdict in verdicts if not verdict["as_expected"])
+    return _groups((verdict for verdict in verdicts if not verdict["as_expected"]), by_expected=True)
 
 
 def known_faults(verdicts: Sequence[Record]) -> list[Group]:
@@ -276,10 +276,11 @@ def flattened(environment: Mapping[str, Any], prefix: str = "") -> list[tuple[st
     return rows
 
 
-def _groups(verdicts: Iterable[Record]) -> list[Group]:
+def _groups(verdicts: Iterable[Record], *, by_expected: bool = False) -> list[Group]:
     rows: dict[tuple[str, str, str], list[Record]] = defaultdict(list)
     for verdict in verdicts:
-        rows[label(verdict), str(verdict["evidence"]), str(verdict["expected"])].append(verdict)
+        expected = str(verdict["expected"]) if by_expected else ""
+        rows[label(verdict), str(verdict["evidence"]), expected].append(verdict)
     return [Group(words, reason, expected, _where(alike)) for (words, reason, expected), alike in rows.items()]
 
 

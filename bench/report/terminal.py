@@ -16,7 +16,7 @@ from rich.text import Text
 
 from bench.report import figures, tables
 from bench.report.tables import Grid, Group, Record, Tone
-from bench.report.text import encodable, markup, printable
+from bench.report.text import encodable, printable
 
 if TYPE_CHECKING:
     from bench.problems.catalogue import Entry
@@ -63,9 +63,14 @@ def timing_table(console: Console, timings: Sequence[Record]) -> None:
             alike = [timing for timing in timings if timing["dtype"] == dtype]
             _print_tables(console, _ranking_table(console, alike, dtype, "device"))
     if tables.marked_fastest(timings):
-        console.print(_shown(console, tables.FASTEST_LEGEND, "dim"))
+        console.print(shown(console, tables.FASTEST_LEGEND, "dim"))
         console.print()
     _print_groups(console, "Noise", tables.notes(timings), "declined")
+
+
+def shown(console: Console, words: str, style: str = "") -> Text:
+    """Words of any origin for rich to print: no markup, no control characters, nothing the encoding lacks."""
+    return Text(encodable(printable(words), console.encoding), style)
 
 
 def variant_table(console: Console, variants: "Sequence[Variant]") -> None:
@@ -89,7 +94,7 @@ class CellProgress:
 
     def begin(self, cell: str) -> None:
         """Say that this cell is at work."""
-        self._display.update(self._task, description=markup(cell))
+        self._display.update(self._task, description=encodable(printable(cell), self._display.console.encoding))
 
     def finish(self) -> None:
         """Count one cell as done."""
@@ -106,7 +111,12 @@ def progress(total: int, *, console: Console | None = None, quiet: bool = False)
         quiet: draw nothing.
     """
     console = console or Console(stderr=True)
-    columns = (BarColumn(bar_width=20), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
+    columns = (
+        BarColumn(bar_width=20),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.description}", markup=False),
+    )
     silent = quiet or not console.is_terminal
     with Progress(*columns, console=console, transient=True, disable=silent) as display:
         yield CellProgress(display, display.add_task("", total=total))
@@ -131,11 +141,11 @@ def _grid_table(console: Console, grid: Grid, corner: str, *, one_line: bool) ->
     table.add_column(corner)
     for problem in grid.problems:
         name = printable(problem)
-        table.add_column(_shown(console, name) if one_line else _shown_lines(console, name.replace("-", "-\n")))
+        table.add_column(shown(console, name) if one_line else _shown_lines(console, name.replace("-", "-\n")))
     for variant in grid.variants:
         cells = [grid.cells.get((variant, problem)) for problem in grid.problems]
         table.add_row(
-            _shown(console, variant),
+            shown(console, variant),
             *(_shown_lines(console, separator.join(cell.words), cell.tone) if cell else Text("") for cell in cells),
         )
     return table
@@ -153,7 +163,7 @@ def _outcome_table(console: Console, grid: Grid) -> Table:
                 problems[cell.text, cell.tone].append(printable(problem))
         name = variant
         for (words, tone), names in problems.items():
-            table.add_row(_shown(console, name), _toned(console, words, tone), _shown(console, ", ".join(names)))
+            table.add_row(shown(console, name), _toned(console, words, tone), shown(console, ", ".join(names)))
             name = ""
     return table
 
@@ -169,9 +179,9 @@ def _ranking_table(
     for heading in ("problem", "variant"):
         table.add_column(heading, overflow="fold")
     for column in columns:
-        table.add_column(_shown(console, column), overflow="fold")
+        table.add_column(shown(console, column), overflow="fold")
     for column in compared:
-        table.add_column(_shown(console, f"cpu/{column}"), justify="right")
+        table.add_column(shown(console, f"cpu/{column}"), justify="right")
     if len(columns) == 1:
         table.add_column("to fastest", justify="right")
     rows: dict[str, dict[str, dict[str, Record]]] = defaultdict(lambda: defaultdict(dict))
@@ -184,15 +194,15 @@ def _ranking_table(
             ratios = [_ratio(cells.get("cpu"), cells.get(column)) for column in compared]
             if len(columns) == 1:
                 ratios = [figures.ratio(_least(cells) / _least(ranked[0][1]))]
-            name = _shown(console, "" if rank else problem)
-            table.add_row(name, _shown(console, variant), *times, *(_shown(console, words) for words in ratios))
+            name = shown(console, "" if rank else problem)
+            table.add_row(name, shown(console, variant), *times, *(shown(console, words) for words in ratios))
         table.add_section()
     return table
 
 
 def _time(console: Console, timing: Record | None, fastest: Container[tables.Key]) -> Text:
     if timing is None:
-        return _shown(console, "")
+        return shown(console, "")
     if tables.key(timing) in fastest:
         return _toned(console, f"{tables.time_words(timing)} {tables.FASTEST}", "fastest")
     return _toned(console, tables.time_words(timing), "plain")
@@ -209,15 +219,15 @@ def _ratio(cpu: Record | None, other: Record | None) -> str:
 def _print_groups(console: Console, heading: str, groups: Sequence[Group], tone: Tone) -> None:
     if not groups:
         return
-    console.print(_shown(console, heading, "bold"))
+    console.print(shown(console, heading, "bold"))
     for group in groups:
         expectation = f"; expected: {group.expected}" if tone == "bad" else ""
         if group.label:
             console.print(Padding(_toned(console, f"{group.label}{expectation}", tone), (0, 0, 0, 2), expand=False))
         for line in group.where:
-            console.print(Padding(_shown(console, line), (0, 0, 0, 4), expand=False))
+            console.print(Padding(shown(console, line), (0, 0, 0, 4), expand=False))
         if group.reason:
-            console.print(Padding(_shown(console, group.reason, "italic"), (0, 0, 0, 4), expand=False))
+            console.print(Padding(shown(console, group.reason, "italic"), (0, 0, 0, 4), expand=False))
     console.print()
 
 
@@ -226,7 +236,7 @@ def _print_listing(console: Console, headings: Sequence[str], rows: Sequence[Seq
     for heading in headings:
         table.add_column(heading, overflow="fold")
     for row in rows:
-        table.add_row(*(_shown(console, words) for words in row))
+        table.add_row(*(shown(console, words) for words in row))
     console.print(table)
 
 
@@ -235,19 +245,14 @@ def _about(variant: "Variant") -> str:
 
 
 def _table(console: Console, title: str) -> Table:
-    heading = _shown(console, title, "bold") if title else None
+    heading = shown(console, title, "bold") if title else None
     return Table(
         title=heading, title_justify="left", box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0)
     )
 
 
 def _toned(console: Console, words: str, tone: Tone) -> Text:
-    return _shown(console, words, _STYLES[tone])
-
-
-def _shown(console: Console, words: str, style: str = "") -> Text:
-    """Words as rich shows them: no markup, no control characters, nothing the encoding lacks."""
-    return Text(encodable(printable(words), console.encoding), style)
+    return shown(console, words, _STYLES[tone])
 
 
 def _shown_lines(console: Console, words: str, tone: Tone = "plain") -> Text:

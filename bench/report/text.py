@@ -1,12 +1,10 @@
 """Makes text from variants, files and exceptions safe to show: it can be read, and can do nothing else.
 
-HTML is escaped by jinja2; what `printable` removes is removed there too.
+HTML is escaped by jinja2; rich is given text objects, in which it looks for no markup.
 """
 
 import re
 import unicodedata
-
-from rich.markup import escape
 
 LONGEST = 2000
 """Characters of one piece of text that are shown; an exception's message may be as long as it likes."""
@@ -57,15 +55,6 @@ def encodable(text: str, encoding: str) -> str:
         spelt = "".join(_WITHOUT_UNICODE.get(character, character) for character in text)
         return spelt.encode(encoding, "backslashreplace").decode(encoding)
     return text
-
-
-def markup(value: object) -> str:
-    r"""Printable text in which rich finds no markup.
-
-    >>> print(markup("[red]x[/red]"))
-    \[red]x\[/red]
-    """
-    return escape(printable(value))
 
 
 def markdown(value: object) -> str:

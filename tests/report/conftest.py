@@ -108,42 +108,42 @@ def _iterates() -> list[Row]:
     ]  # fmt: skip
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_verdict() -> Callable[..., Row]:
     return verdict
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_timing() -> Callable[..., Row]:
     return timing
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def verdicts() -> list[Row]:
     return _verdicts(("cpu",))
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def timings(verdicts: list[Row]) -> list[Row]:
     return _timings(verdicts)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def verdicts_on_two_devices() -> list[Row]:
     return _verdicts(("cpu", "cuda"))
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def timings_on_two_devices(verdicts_on_two_devices: list[Row]) -> list[Row]:
     return _timings(verdicts_on_two_devices)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def iterates() -> list[Row]:
     return _iterates()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def surprises(verdicts: list[Row]) -> list[Row]:
     """The same run, with a known-wrong variant suddenly right and a right one suddenly wrong."""
     right: Row = {"status": "proved", "cause": None, "factor": None, "as_expected": False, "evidence": "exact"}
@@ -155,7 +155,7 @@ def surprises(verdicts: list[Row]) -> list[Row]:
     return [row | changes.get((row["variant"], row["problem"]), {}) for row in verdicts]
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def environment() -> dict[str, Any]:
     return {
         "gdbench": "0.1.0",
@@ -170,12 +170,12 @@ def environment() -> dict[str, Any]:
 HOSTILE = '<script>alert(1)</script>|`x`\x1b[31m\u202e"onload="x\n# [red]www.evil.example https://evil.example @someone'
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def hostile() -> str:
     return HOSTILE
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def hostile_verdicts() -> list[Row]:
     return [
         verdict(
@@ -186,6 +186,6 @@ def hostile_verdicts() -> list[Row]:
     ]
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def hostile_timings() -> list[Row]:
     return [timing(HOSTILE, HOSTILE, "cpu", "float64", 5_000.0, note=HOSTILE)]
