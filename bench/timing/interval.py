@@ -8,11 +8,7 @@ from bench.proof.verdict import ProvedVerdict
 from bench.timing.noise import left_out, note, percent, spread
 from bench.timing.plan import Plan
 from bench.timing.record import Timing, Void
-from bench.timing.slope import Launch, Line, line
-
-AGREEMENT = 1.10
-"""Launches of one program differ by about 3 % (sd). One whose long call is this far above the quickest ran on a
-processor that something else slowed, and that is a cause to leave it out."""
+from bench.timing.slope import AGREEMENT, Launch, Line, line
 
 FEWEST_AGREEING = 3
 PATIENCE = 2

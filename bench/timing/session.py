@@ -1,6 +1,7 @@
 """Timing many cells at once: every round launches each of them, in an order that is shuffled anew."""
 
 import gc
+import math
 import random
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -15,7 +16,7 @@ from bench.proof.verdict import ProvedVerdict
 from bench.timing.interval import PATIENCE, conclude
 from bench.timing.plan import Budget, Plan, calibrate
 from bench.timing.record import Rejected, Timing, Void
-from bench.timing.slope import Launch, Sample
+from bench.timing.slope import Launch, Sample, line, settled
 
 Outcome = Timing | Void | Rejected | Failure
 
@@ -133,22 +134,31 @@ class _Cell:
                 first = self._call(subject, 1)
                 if self.plan is None:
                     self.plan = calibrate(lambda n: self._call(subject, n).elapsed_ns, budget, self.job.max_n)
-                samples = self._sample(subject, self.plan, order)
+                samples = self._sample(subject, self.plan, order, budget)
         except _Ended as ended:
             return ended.outcome
         self.launches.append(Launch(first.elapsed_ns, samples))
         return conclude(self.job.verdict, self.plan, self.launches, wanted=wanted, threads=self.job.threads)
 
-    def _sample(self, subject: Subject, plan: Plan, order: random.Random) -> tuple[Sample, ...]:
+    def _sample(self, subject: Subject, plan: Plan, order: random.Random, budget: Budget) -> tuple[Sample, ...]:
         pair = [plan.n_small, plan.n_large]
         for n in pair:
             self._call(subject, n)
-        samples = []
+        samples: list[Sample] = []
+        quickest_ns = self._quickest_ns(plan)
         with _no_collector():
-            for _ in range(plan.samples):
-                order.shuffle(pair)
-                samples += [self._call(subject, n) for n in pair]
+            for _ in range(budget.stretch):
+                for _ in range(plan.samples):
+                    order.shuffle(pair)
+                    samples += [self._call(subject, n) for n in pair]
+                long_enough = sum(sample.elapsed_ns for sample in samples) >= budget.longest_ns / 2
+                if long_enough or settled(samples, plan, quickest_ns):
+                    break
         return tuple(samples)
+
+    def _quickest_ns(self, plan: Plan) -> float:
+        lines = [line(launch.samples, plan) for launch in self.launches]
+        return min((each.large_ns for each in lines if each is not None), default=math.inf)
 
     def _call(self, subject: Subject, n: int) -> Sample:
         problem = self.job.start(self.starts)

@@ -8,6 +8,13 @@ from bench.timing.plan import Plan
 QUEUE_SHARE = 0.05
 """A call whose worker waited longer than this share of it for a processor says nothing about the variant."""
 
+AGREEMENT = 1.10
+"""Launches of one program differ by about 3 % (sd). One whose long call is this far above the quickest ran on a
+processor that something else slowed."""
+
+FLOOR = 1.02
+FLOOR_TOUCHED = 3
+
 HANDOVER_NS = 150_000
 """Where judge and worker share a processor, the worker first waits for the judge to go to sleep: 20 to 150 us a call
 (10th to 95th percentile), the same at every n, so that it belongs to set-up and is no reason to discard."""
@@ -83,3 +90,24 @@ def line(samples: Sequence[Sample], plan: Plan) -> Line | None:
         least.append(min(kept))
     slope_ns = (least[1] - least[0]) / (plan.n_large - plan.n_small)
     return Line(slope_ns, least[0] - plan.n_small * slope_ns, float(least[1]))
+
+
+def settled(samples: Sequence[Sample], plan: Plan, quickest_ns: float) -> bool:
+    """Whether a launch has seen a quiet processor, so that more samples would not change its line.
+
+    It has when at least `FLOOR_TOUCHED` short and as many long calls lie within 2 % of the least of their kind, and the
+    long call is no slower than in the quickest launch before it, within `AGREEMENT`.
+
+    Args:
+        samples: the calls of this launch so far.
+        plan: the cell's sampling plan.
+        quickest_ns: the least time of a long call in earlier launches; infinite in the first.
+    """
+    found = line(samples, plan)
+    if found is None or found.large_ns > AGREEMENT * quickest_ns:
+        return False
+    for n in (plan.n_small, plan.n_large):
+        elapsed = [sample.elapsed_ns for sample in samples if sample.n == n and not sample.waited]
+        if sum(each <= FLOOR * min(elapsed) for each in elapsed) < FLOOR_TOUCHED:
+            return False
+    return True

@@ -1,9 +1,11 @@
 """The two n of a cell, and the line through its quietest calls."""
 
+import math
+
 import pytest
 
 from bench.timing.plan import Budget, Plan, calibrate
-from bench.timing.slope import HANDOVER_NS, Line, Sample, line
+from bench.timing.slope import HANDOVER_NS, Line, Sample, line, settled
 
 
 def planned(setup_ns: float, per_iteration_ns: float, max_n: int = 10**6, budget: Budget | None = None) -> Plan:
@@ -94,3 +96,25 @@ def test_a_launch_says_nothing_once_most_calls_of_one_length_waited() -> None:
     quiet, waited = (5_000_000, 0), (5_000_000, 4_000_000)
     assert line(calls(10, quiet, quiet) + calls(80, quiet, waited), PLAN) is not None
     assert line(calls(10, quiet, quiet) + calls(80, quiet, waited, waited), PLAN) is None
+
+
+QUIET = calls(10, *[(6_000, 0)] * 3) + calls(80, *[(41_000, 0)] * 3)
+
+
+def test_a_launch_is_settled_when_its_floor_was_touched_three_times() -> None:
+    assert settled(QUIET, PLAN, math.inf)
+    assert settled(QUIET, PLAN, 41_000 / 1.09)
+
+
+@pytest.mark.parametrize(
+    ("samples", "quickest_ns"),
+    [
+        pytest.param(QUIET, 41_000 / 1.11, id="slower than an earlier launch"),
+        pytest.param([*QUIET, Sample(80, 40_000, 0, 0)], math.inf, id="one call under the floor"),
+        pytest.param([*QUIET, Sample(10, 5_800, 0, 0)], math.inf, id="one short call under the floor"),
+        pytest.param(QUIET[:-1], math.inf, id="touched twice"),
+        pytest.param(QUIET + calls(80, *[(10**6, 9 * 10**5)] * 4), math.inf, id="mostly waiting"),
+    ],
+)
+def test_a_launch_is_not_settled_otherwise(samples: list[Sample], quickest_ns: float) -> None:
+    assert not settled(samples, PLAN, quickest_ns)
