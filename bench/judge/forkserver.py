@@ -1,0 +1,169 @@
+"""The judge's handle on a fork server: start it, ask it for workers, have them reaped, and outlive its death."""
+
+import json
+import os
+import select
+import socket
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import bench
+
+_START_SECONDS = 120.0
+_ANSWER_SECONDS = 10.0
+_LEAVE_SECONDS = 2.0
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+
+
+class ServerGoneError(Exception):
+    """The fork server has died or does not answer."""
+
+
+class ServerBrokenError(Exception):
+    """The fork server could not import its backend; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a worker ended.
+
+    Attributes:
+        status: as `os.waitpid` gives it; ``None`` where nobody could tell.
+        killed: whether the judge had it killed, because it had not ended by itself.
+    """
+
+    status: int | None
+    killed: bool
+
+
+class ForkServer:
+    """One running fork server. It is used by one judge and may be shared between its threads."""
+
+    def __init__(self, backend: str, kind: str, threads: dict[str, int], directory: Path) -> None:
+        """Start the server and wait until it has imported its backend.
+
+        Args:
+            backend: the library to import before forking.
+            kind: ``fork`` or ``spawn``.
+            threads: the environment variables that limit the threads of the array libraries.
+            directory: a private directory, for the server's own output.
+
+        Raises:
+            ServerBrokenError: the backend does not import.
+            ServerGoneError: the server died, or was not ready in time.
+        """
+        self._lock = threading.Lock()
+        self._answers = b""
+        self._socket, theirs = socket.socketpair()
+        self._poll = select.poll()
+        self._poll.register(self._socket, select.POLLIN)
+        self._log = directory / f"server-{backend}-{kind}.log"
+        with theirs, self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-P", "-m", "bench.judge.server", backend, kind, str(theirs.fileno())],
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env=_environment(threads),
+                cwd=directory,
+                start_new_session=True,
+            )
+        try:
+            first = self._answer(_START_SECONDS)
+            if "failed" in first:
+                raise ServerBrokenError(f"{backend} does not import: {first['failed']}")
+        except (OSError, ServerGoneError) as error:
+            self.kill()
+            said = self._log.read_text(encoding="utf-8", errors="replace").strip().rpartition("\n")[2]
+            raise ServerGoneError(f"the fork server for {backend} did not start: {said or error}") from error
+        except BaseException:
+            self.kill()
+            raise
+
+    @property
+    def running(self) -> bool:
+        """Whether the server process is still there."""
+        return self._process.poll() is None
+
+    def start(self, descriptors: list[int], directory: Path) -> int:
+        """Have a worker made.
+
+        Args:
+            descriptors: its requests, its replies and its log, in that order.
+            directory: where it is to run.
+
+        Returns:
+            Its process id.
+
+        Raises:
+            ServerGoneError: the server has died.
+        """
+        request = {"ask": "start", "directory": str(directory)}
+        return int(self._request(request, descriptors, _ANSWER_SECONDS)["pid"])
+
+    def reap(self, pid: int, grace_seconds: float) -> Ending:
+        """Wait for a worker to end, kill it and its process group otherwise, and say how it ended.
+
+        Raises:
+            ServerGoneError: the server has died, and its workers with it.
+        """
+        request = {"ask": "reap", "pid": pid, "grace_seconds": grace_seconds}
+        answer = self._request(request, [], grace_seconds + _ANSWER_SECONDS)
+        return Ending(answer["status"], answer["killed"])
+
+    def close(self) -> None:
+        """Let the server kill its workers and leave; kill it when it does not."""
+        self._socket.close()
+        try:
+            self._process.wait(_LEAVE_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.kill()
+
+    def kill(self) -> None:
+        """Kill the server; the kernel kills its workers with it."""
+        self._socket.close()
+        self._process.kill()
+        self._process.wait()
+
+    def _request(self, request: dict[str, Any], descriptors: list[int], seconds: float) -> dict[str, Any]:
+        with self._lock:
+            try:
+                socket.send_fds(self._socket, [json.dumps(request).encode() + b"\n"], descriptors)
+                return self._answer(seconds)
+            except OSError as error:
+                raise ServerGoneError("the fork server has died") from error
+            except KeyboardInterrupt:
+                # Its answer is still to come and would be taken for the next one's; a new server is cheap.
+                self.kill()
+                raise
+
+    def _answer(self, seconds: float) -> dict[str, Any]:
+        deadline = time.monotonic() + seconds
+        while b"\n" not in self._answers:
+            if not self._poll.poll(max(0.0, deadline - time.monotonic()) * 1000):
+                # Stopped, perhaps by a worker: nothing more can be had from it.
+                self.kill()
+                raise ServerGoneError(f"the fork server did not answer within {seconds:g} s")
+            data = self._socket.recv(4096)
+            if not data:
+                raise ServerGoneError("the fork server has died")
+            self._answers += data
+        line, _, self._answers = self._answers.partition(b"\n")
+        answer: dict[str, Any] = json.loads(line)
+        return answer
+
+
+def _environment(threads: dict[str, int]) -> dict[str, str]:
+    environment = dict(os.environ)
+    environment.update({name: str(count) for name, count in threads.items()})
+    environment["PYTHONHASHSEED"] = "0"
+    # A checkout that was never installed is importable from its own folder alone.
+    home = str(Path(bench.__file__).parents[1])
+    environment["PYTHONPATH"] = os.pathsep.join(filter(None, (home, environment.get("PYTHONPATH"))))
+    return environment

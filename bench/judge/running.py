@@ -1,0 +1,109 @@
+"""Running a variant once: fresh arrays in, plain bytes out. The same code serves workers and the in-process subject."""
+
+import gc
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.backends import ArrayFacts, Backend, Buffer, NotAnArrayError, type_name
+from bench.dtypes import Dtype
+from bench.judge.loading import Loaded, described, last_line_in
+from bench.judge.protocol import is_due
+from bench.problems.problem import Array, Problem
+from bench.proof.contract import Due, RawArray, RawReply, Trouble
+from bench.variants.contract import Descent, Unsupported
+
+
+@dataclass(frozen=True, slots=True)
+class Data:
+    """The pristine bytes of a problem's data, from which every call gets fresh arrays."""
+
+    x: Buffer
+    y: Buffer
+    x_shape: tuple[int, ...]
+    y_shape: tuple[int, ...]
+    dtype: Dtype
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """What one call adds to the data: the start, the learning rate and the number of iterations."""
+
+    w0: Buffer
+    b0: Buffer | None
+    lr: float
+    n_iters: int
+
+
+class Runner:
+    """One variant, loaded, on one device of its backend."""
+
+    def __init__(self, loaded: Loaded, backend: Backend, device: str) -> None:
+        self._function = loaded.function
+        self._directory = Path(loaded.file).parent
+        self._backend = backend
+        self._device = device
+
+    def run(self, data: Data, start: Start) -> RawReply:
+        """Run the variant; whatever it raises becomes part of the reply."""
+        due = Due.of(data.x_shape, data.y_shape, start.b0 is not None, start.n_iters)
+        try:
+            problem = self._place(data, start, due)
+            gc.disable()
+            try:
+                descent = self._function(problem, start.n_iters)
+                self._backend.synchronise(self._device)
+            finally:
+                gc.enable()
+            return self._read(descent, problem, data, start, due)
+        except BaseException as error:  # noqa: BLE001 - a variant may raise anything, SystemExit too
+            return self._trouble(error)
+
+    def _place(self, data: Data, start: Start, due: Due) -> Problem:
+        place, dtype, device = self._backend.place, data.dtype, self._device
+        return Problem(
+            place(data.x, data.x_shape, dtype, device),
+            place(data.y, data.y_shape, dtype, device),
+            place(start.w0, due.w, dtype, device),
+            place(start.b0, due.b, dtype, device) if start.b0 is not None and due.b is not None else None,
+            start.lr,
+        )
+
+    def _read(self, descent: object, problem: Problem, data: Data, start: Start, due: Due) -> RawReply:
+        if not isinstance(descent, Descent):
+            return RawReply(trouble=Trouble.SHAPE, text=f"returned {type_name(descent)}, not a Descent")
+        w = self._array("w", descent.w, due.w, data.dtype)
+        b = self._array("b", descent.b, due.b, data.dtype)
+        losses = self._array("losses", descent.losses, due.losses, data.dtype)
+        inputs: list[tuple[str, Array, Buffer]] = [
+            ("x", problem.x, data.x),
+            ("y", problem.y, data.y),
+            ("w0", problem.w0, start.w0),
+        ]
+        if start.b0 is not None:
+            inputs.append(("b0", problem.b0, start.b0))
+        changed = tuple(name for name, array, pristine in inputs if not self._backend.holds(array, pristine))
+        return RawReply(w, b, losses, changed)
+
+    def _array(self, name: str, array: Array | None, shape: tuple[int, ...] | None, dtype: Dtype) -> RawArray | None:
+        if array is None:
+            return None
+        facts: ArrayFacts = self._backend.facts(name, array)
+        right = is_due(facts, shape, dtype, self._device)
+        return RawArray(facts, self._backend.read(array) if right else b"")
+
+    def _trouble(self, error: BaseException) -> RawReply:
+        if isinstance(error, Unsupported):
+            return RawReply(trouble=Trouble.UNSUPPORTED, text=described(error).partition(": ")[2])
+        if isinstance(error, NotAnArrayError):
+            return RawReply(trouble=Trouble.SHAPE, text=str(error))
+        text = described(error)
+        if self._backend.out_of_memory(error):
+            return RawReply(trouble=Trouble.OUT_OF_MEMORY, text=text)
+        line = last_line_in(error, self._directory)
+        where = f" ({line})" if line else ""
+        if isinstance(error, ValueError) and "read-only" in text:
+            return RawReply(
+                trouble=Trouble.MUTATES_INPUT,
+                text=f"tried to change an input in place: {text}{where}; a problem's arrays are read-only, copy first",
+            )
+        return RawReply(trouble=Trouble.RAISED, text=f"{text}{where}")

@@ -1,0 +1,126 @@
+"""A worker with a variant in it, as the proof and the timing see it: problems in, checked answers out."""
+
+from types import TracebackType
+from typing import Self
+
+from bench.backends import Backend
+from bench.dtypes import Dtype, FloatArray, encode
+from bench.errors import UsageError
+from bench.judge.process import WorkerProcess
+from bench.judge.protocol import HAS_BIAS, Kind, ProtocolError, due_blocks, pack, read_reply
+from bench.problems.problem import Problem
+from bench.proof.contract import Due, judge_reply
+from bench.proof.subject import Answer, Failure
+from bench.proof.verdict import Status
+
+
+class Worker:
+    """One launch of a variant. A context manager: leaving it kills the process and all that it started.
+
+    After a crash or a time-out each further call answers with the failure that ended the process.
+    """
+
+    def __init__(
+        self,
+        process: WorkerProcess,
+        backend: Backend,
+        device: str,
+        isolation: str,
+        *,
+        call_seconds: float,
+        data_seconds: float,
+    ) -> None:
+        self._process = process
+        self._backend = backend
+        self._device = device
+        self._call_seconds = call_seconds
+        self._data_seconds = data_seconds
+        self._held: tuple[FloatArray, FloatArray, str] | None = None
+        self.isolation = isolation
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def pid(self) -> int:
+        """The process id."""
+        return self._process.pid
+
+    def close(self) -> None:
+        """Kill the process group and reap it."""
+        self._process.close()
+
+    def call(self, problem: Problem, n_iters: int, dtype: Dtype) -> Answer | Failure:
+        """Run ``n_iters`` iterations in ``dtype``, and check the reply against the contract.
+
+        The data are sent once: while ``problem.x`` and ``problem.y`` are the same objects and ``dtype`` stays, only
+        the start travels. So these two arrays must not be written to between calls.
+
+        Args:
+            problem: float64 NumPy arrays whose values are representable in ``dtype``.
+            n_iters: how many updates, 0 or more.
+            dtype: the format in which the variant receives the data and must answer.
+
+        Raises:
+            UsageError: the start does not fit the data, or ``n_iters`` is negative.
+        """
+        if self._process.ended is not None:
+            return self._process.ended
+        if dtype.name not in self._backend.dtypes:
+            return Failure(Status.UNSUPPORTED, None, f"{self._backend.name} does not compute in {dtype.name}")
+        due = Due.of(problem.x.shape, problem.y.shape, problem.b0 is not None, n_iters)
+        _check_start(problem, due)
+        failure = self._send_data(problem, dtype)
+        if failure is not None:
+            return failure
+        return self._run(problem, due, n_iters, dtype)
+
+    def _run(self, problem: Problem, due: Due, n_iters: int, dtype: Dtype) -> Answer | Failure:
+        start = [encode(problem.w0, dtype)]
+        if problem.b0 is not None:
+            start.append(encode(problem.b0, dtype))
+        flags = HAS_BIAS if problem.b0 is not None else 0
+        sequence = self._process.next_sequence()
+        head = pack(Kind.CALL, sequence, blocks=start, flags=flags, n_iters=n_iters, lr=float(problem.lr))
+        request = b"".join((head, *start))
+        limits = due_blocks(due, dtype.itemsize)
+        during = f"call of {n_iters} iterations"
+        cpu_before, queue_before = self._process.meter.read()
+        reply = self._process.exchange((request,), limits, self._call_seconds, during)
+        cpu_after, queue_after = self._process.meter.read()
+        if isinstance(reply, Failure):
+            return reply
+        frame, elapsed_ns = reply
+        try:
+            raw = read_reply(frame, due, dtype, self._device)
+        except ProtocolError as error:
+            return self._process.forged(error, during)
+        spent_ns = (elapsed_ns, max(0, cpu_after - cpu_before), max(0, queue_after - queue_before))
+        return judge_reply(raw.timed(*spent_ns), problem, n_iters, dtype, self._device)
+
+    def _send_data(self, problem: Problem, dtype: Dtype) -> Failure | None:
+        held = self._held
+        if held is not None and held[0] is problem.x and held[1] is problem.y and held[2] == dtype.name:
+            return None
+        meta = {"x": list(problem.x.shape), "y": list(problem.y.shape), "dtype": dtype.name}
+        blocks = (encode(problem.x, dtype), encode(problem.y, dtype))
+        self._held = None
+        reply = self._process.ask(Kind.DATA, meta, self._data_seconds, "transfer of the data", blocks)
+        if isinstance(reply, Failure):
+            return reply
+        self._held = (problem.x, problem.y, dtype.name)
+        return None
+
+
+def _check_start(problem: Problem, due: Due) -> None:
+    b_shape = None if problem.b0 is None else problem.b0.shape
+    if problem.w0.shape != due.w or b_shape != due.b or due.losses[0] < 0:
+        raise UsageError(
+            f"the start does not fit the data: w0 {problem.w0.shape}, b0 {b_shape}, n_iters {due.losses[0]} "
+            f"where w0 {due.w}, b0 {due.b}, n_iters 0 or more were due"
+        )

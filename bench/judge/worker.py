@@ -1,0 +1,113 @@
+"""The worker: the process in which a variant is loaded and run. It reads requests and writes replies, as raw bytes.
+
+``python -m bench.judge.worker`` is the spawned kind; the fork server calls `serve` in a forked child.
+"""
+
+import faulthandler
+import os
+import resource
+import sys
+from collections.abc import Callable
+from dataclasses import asdict
+
+from bench.backends import backend_named
+from bench.dtypes import dtype_named
+from bench.errors import UnavailableError
+from bench.judge.channel import WorkerChannel
+from bench.judge.loading import LoadError, extend_path, load_function, registered_by
+from bench.judge.output import cap_output
+from bench.judge.protocol import HAS_BIAS, Frame, Kind, json_bytes, pack, pack_reply
+from bench.judge.running import Data, Runner, Start
+from bench.proof.contract import RawReply, Trouble
+
+REQUESTS_DESCRIPTOR = 3
+REPLIES_DESCRIPTOR = 4
+
+
+class Worker:
+    """What a worker knows between two requests."""
+
+    def __init__(self) -> None:
+        self._runner: Runner | None = None
+        self._data: Data | None = None
+
+    def answer(self, frame: Frame) -> tuple[bytes, list[bytes]]:
+        """The reply to one request: a head, and the blocks that follow it."""
+        sequence = frame.header.sequence
+        try:
+            if frame.header.kind == Kind.CALL:
+                return pack_reply(self._call(frame), sequence)
+            return pack(Kind.DONE, sequence, json_bytes(self._requests[Kind(frame.header.kind)](self, frame))), []
+        except LoadError as error:
+            return pack_reply(RawReply(trouble=error.trouble, text=error.text), sequence)
+        except UnavailableError as error:
+            return pack_reply(RawReply(trouble=Trouble.UNAVAILABLE, text=str(error)), sequence)
+
+    def _load(self, frame: Frame) -> object:
+        meta = frame.meta
+        backend = backend_named(meta["backend"])
+        if meta["device"] != "cpu" and meta["device"] not in backend.devices():
+            raise UnavailableError(
+                f"{meta['backend']} has no device {meta['device']!r} here; it has {', '.join(backend.devices())}"
+            )
+        if meta["memory_bytes"] is not None:
+            _limit_memory(meta["memory_bytes"])
+        extend_path(meta["path"])
+        loaded = load_function(meta["target"])
+        self._runner = Runner(loaded, backend, meta["device"])
+        return {"file": loaded.file[-1000:]}
+
+    def _hold(self, frame: Frame) -> object:
+        meta, (x, y, _) = frame.meta, frame.blocks
+        self._data = Data(x, y, tuple(meta["x"]), tuple(meta["y"]), dtype_named(meta["dtype"]))
+        return None
+
+    def _describe(self, frame: Frame) -> object:
+        extend_path(frame.meta["path"])
+        return [asdict(variant) for variant in registered_by(frame.meta["target"])]
+
+    def _devices(self, frame: Frame) -> object:
+        return backend_named(frame.meta["backend"]).devices()
+
+    def _call(self, frame: Frame) -> RawReply:
+        if self._runner is None or self._data is None:
+            raise RuntimeError("the judge asked for a call before it had sent a target and data")
+        header, (w0, b0, _) = frame.header, frame.blocks
+        start = Start(w0, b0 if header.flags & HAS_BIAS else None, header.lr, header.n_iters)
+        return self._runner.run(self._data, start)
+
+    _requests: dict[Kind, Callable[["Worker", Frame], object]] = {  # noqa: RUF012 - a table, never written to
+        Kind.LOAD: _load,
+        Kind.DATA: _hold,
+        Kind.DESCRIBE: _describe,
+        Kind.DEVICES: _devices,
+    }
+
+
+def serve() -> None:
+    """Answer requests until the judge closes its end."""
+    sys.dont_write_bytecode = True
+    cap_output()
+    faulthandler.enable()
+    channel = WorkerChannel(REQUESTS_DESCRIPTOR, REPLIES_DESCRIPTOR)
+    worker = Worker()
+    while (frame := channel.receive()) is not None:
+        channel.send(*worker.answer(frame))
+
+
+def _limit_memory(memory_bytes: int) -> None:
+    """Allow this much private memory beyond what the libraries hold already."""
+    with open("/proc/self/statm", encoding="ascii") as file:
+        held_bytes = int(file.read().split()[5]) * resource.getpagesize()
+    limit = held_bytes + memory_bytes
+    resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+
+
+def main() -> None:
+    """Serve, and leave without the libraries' slow farewell."""
+    serve()
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,226 @@
+"""Where workers come from: the fork servers of one judge, and the limits that every worker runs under."""
+
+import os
+import sys
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from bench.backends import backend_named, canonical_device
+from bench.errors import UnavailableError
+from bench.judge.forkserver import THREAD_VARIABLES, ForkServer, ServerBrokenError, ServerGoneError
+from bench.judge.loading import absolute_target
+from bench.judge.process import WorkerProcess
+from bench.judge.protocol import Kind, ProtocolError
+from bench.judge.subject import Worker
+from bench.proof.subject import Failure
+from bench.proof.verdict import Status
+from bench.variants.contract import Variant
+
+_FORKED = ("numpy", "torch")
+_VARIANT_FIELDS = ("name", "backend", "family", "target", "expect", "summary", "origin")
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerLimits:
+    """What a worker may take.
+
+    Attributes:
+        call_seconds: wall time of one call; then it is killed.
+        start_seconds: wall time of loading the variant, and of taking the data.
+        memory_bytes: private memory beyond what its libraries hold when it starts; ``None`` for no limit. CPU only.
+        threads: threads of the array libraries.
+    """
+
+    call_seconds: float = 10.0
+    start_seconds: float = 30.0
+    memory_bytes: int | None = None
+    threads: int = 1
+
+    def thread_settings(self) -> dict[str, int]:
+        """The environment variables that hold the array libraries to that many threads."""
+        return dict.fromkeys(THREAD_VARIABLES, self.threads)
+
+
+class Workshop:
+    """Makes workers. A context manager: leaving it kills every process and removes every file.
+
+    A fork server is started for each backend when it is first needed, and again should it have died.
+    """
+
+    def __init__(self, limits: WorkerLimits = WorkerLimits()) -> None:
+        self._limits = limits
+        self._folder = tempfile.TemporaryDirectory(prefix="gdbench-", ignore_cleanup_errors=True)
+        self._servers: dict[tuple[str, str], ForkServer] = {}
+        self._processes: set[WorkerProcess] = set()
+        self._devices: dict[str, list[str]] = {}
+        self._launches = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Kill all workers and servers, and remove the private directory."""
+        try:
+            for process in self._processes:
+                process.close()
+            for server in self._servers.values():
+                server.close()
+        finally:
+            # Also when interrupted on the way: a server takes its workers with it.
+            for server in self._servers.values():
+                server.kill()
+            self._processes.clear()
+            self._servers.clear()
+            self._folder.cleanup()
+
+    def launch(self, variant: Variant, device: str) -> Worker | Failure:
+        """Start a process and load a variant in it.
+
+        Args:
+            variant: what to load; its target may be relative to the judge's working directory.
+            device: where it is to run.
+
+        Returns:
+            A worker ready to be called; or why there is none.
+        """
+        device = canonical_device(device)
+        try:
+            backend = backend_named(variant.backend)
+            self._require_device(variant.backend, device)
+        except UnavailableError as error:
+            return Failure(Status.UNAVAILABLE, None, str(error))
+        kind = "fork" if variant.backend in _FORKED and device == "cpu" else "spawn"
+        process = self._process(variant.backend, kind)
+        if isinstance(process, Failure):
+            return process
+        meta = {
+            "target": absolute_target(variant.target),
+            "backend": variant.backend,
+            "device": device,
+            "path": _import_path(),
+            "memory_bytes": self._limits.memory_bytes if device == "cpu" else None,
+        }
+        reply = self._asked(process, Kind.LOAD, meta, "load")
+        if isinstance(reply, Failure):
+            self._discard(process)
+            return reply
+        process.own_file = reply["file"]
+        return Worker(
+            process,
+            backend,
+            device,
+            kind,
+            call_seconds=self._limits.call_seconds,
+            data_seconds=self._limits.start_seconds,
+        )
+
+    def describe(self, target: str) -> list[Variant] | Failure:
+        """Import a module or a file in a worker, and list the variants that this registers.
+
+        Args:
+            target: ``package.module`` or ``path/to/file.py``.
+        """
+        # A server that has torch already spares a module that imports torch a second and a half.
+        backend = "torch" if ("torch", "fork") in self._servers else "numpy"
+        process = self._process(backend, "fork")
+        if isinstance(process, Failure):
+            return process
+        try:
+            meta = {"target": absolute_target(target), "path": _import_path()}
+            reply = self._asked(process, Kind.DESCRIBE, meta, "import")
+            return reply if isinstance(reply, Failure) else [Variant(**fields) for fields in reply]
+        finally:
+            self._discard(process)
+
+    def devices(self, backend: str) -> list[str]:
+        """The devices that a backend can use here, asked of it in a worker.
+
+        Raises:
+            UnavailableError: the backend is not installed or not known, or does not start.
+        """
+        if backend not in self._devices:
+            backend_named(backend)
+            process = self._process(backend, "fork" if backend in _FORKED else "spawn")
+            if isinstance(process, Failure):
+                raise UnavailableError(process.message)
+            try:
+                reply = self._asked(process, Kind.DEVICES, {"backend": backend}, "look for devices")
+            finally:
+                self._discard(process)
+            if isinstance(reply, Failure):
+                raise UnavailableError(f"{backend} does not say which devices it has: {reply.message}")
+            self._devices[backend] = reply
+        return list(self._devices[backend])
+
+    def _require_device(self, backend: str, device: str) -> None:
+        if device != "cpu" and device not in self.devices(backend):
+            here = ", ".join(self.devices(backend))
+            raise UnavailableError(f"{backend} has no device {device!r} here; it has {here}")
+
+    def _process(self, backend: str, kind: str) -> WorkerProcess | Failure:
+        self._processes = {process for process in self._processes if process.ended is None}
+        gone = ""
+        # A variant may have killed the server; the second try is with a new one.
+        for _ in range(2):
+            try:
+                self._launches += 1
+                process = WorkerProcess(self._server(backend, kind), Path(self._folder.name) / str(self._launches))
+            except ServerBrokenError as error:
+                return Failure(Status.UNAVAILABLE, None, str(error))
+            except ServerGoneError as error:
+                gone = str(error)
+                continue
+            self._processes.add(process)
+            return process
+        return Failure(Status.JUDGE_ERROR, None, f"no worker could be started: {gone}")
+
+    def _server(self, backend: str, kind: str) -> ForkServer:
+        server = self._servers.get((backend, kind))
+        if server is not None and server.running:
+            return server
+        if server is not None:
+            server.kill()
+        self._servers[backend, kind] = ForkServer(
+            backend, kind, self._limits.thread_settings(), Path(self._folder.name)
+        )
+        return self._servers[backend, kind]
+
+    def _asked(self, process: WorkerProcess, kind: Kind, meta: Mapping[str, object], during: str) -> Any:
+        reply = process.ask(kind, meta, self._limits.start_seconds, during)
+        if isinstance(reply, Failure) or _well_formed(kind, reply):
+            return reply
+        return process.forged(ProtocolError("has JSON that does not answer the request"), during)
+
+    def _discard(self, process: WorkerProcess) -> None:
+        process.close()
+        self._processes.discard(process)
+
+
+def _well_formed(kind: Kind, reply: object) -> bool:
+    match kind, reply:
+        case Kind.LOAD, {"file": str()}:
+            return True
+        case Kind.DEVICES, list(names):
+            return all(isinstance(name, str) for name in names)
+        case Kind.DESCRIBE, list(variants):
+            return all(isinstance(fields, dict) and _is_variant(fields) for fields in variants)
+    return False
+
+
+def _is_variant(fields: dict[str, object]) -> bool:
+    return tuple(fields) == _VARIANT_FIELDS and all(
+        isinstance(value, str) or (name == "expect" and value is None) for name, value in fields.items()
+    )
+
+
+def _import_path() -> list[str]:
+    return [os.path.abspath(entry) for entry in (*sys.path, os.getcwd())]

@@ -1,0 +1,3 @@
+"""What the package shares."""
+
+STEPS = 0.0
