@@ -33,7 +33,7 @@ def iterations_to_converge(problem: Problem, system: System, fraction: float = F
     def left(n_iters: int) -> float:
         with np.errstate(over="ignore", under="ignore"):
             remaining: FloatArray = np.where(off == 0.0, 0.0, ratio ** float(n_iters)) * off
-        return float(np.linalg.norm(remaining))
+            return float(np.linalg.norm(remaining))
 
     if goal == 0.0:
         return 0

@@ -64,14 +64,14 @@ def _consequences(seen: Watched, *, proved: bool) -> Iterator[str]:
     else:
         yield (
             f"- it diverges above a learning rate of {seen.limit / seen.gain:.4f}, where gradient descent is stable to "
-            f"{seen.limit:.4f}."
+            f"{seen.limit:.4f};"
         )
     if seen.blowup is not None:
         far, right = seen.blowup.growth, seen.blowup.right_growth
         yield (
-            f"  Seen: at {seen.blowup.lr:.4g}, {seen.blowup.n_iters} iterations took it {far:.3g} times as far from the "
-            "optimum as it began, and gradient descent "
-            + ("to the optimum." if right < 1e-9 else f"to {right:.2g} of that distance.")
+            f"- seen at {seen.blowup.lr:.4g}: {seen.blowup.n_iters} iterations took it {far:.3g} times as far from "
+            "the optimum as it began, and gradient descent "
+            + ("to the optimum itself." if right < 1e-9 else f"to {right:.2g} of that distance.")
         )
 
 

@@ -1,0 +1,174 @@
+"""Exact iterates against rational arithmetic and mpmath; bounds against loops that are right."""
+
+from fractions import Fraction
+
+import mpmath
+import numpy as np
+import pytest
+
+from bench.dtypes import DTYPES, FloatArray, rounded
+from bench.oracle.convergence import FRACTION, iterations_to_converge
+from bench.oracle.reach import out_of_range
+from bench.oracle.rounding import gamma
+from bench.oracle.system import System, stacked
+from bench.oracle.truth import truth
+from bench.problems.catalogue import find
+from bench.problems.problem import Problem
+
+
+def random_problem(seed: int, *, bias: bool, batch: int | None = None, dtype: str = "float64") -> Problem:
+    random = np.random.default_rng(seed)
+    n, d, m = (int(k) for k in random.integers(1, 12, 3))
+    leading = () if batch is None else (batch,)
+    x = random.standard_normal((*leading, n, d)) + random.uniform(-1, 1, d)
+    parts = [x, random.standard_normal((*leading, n, m)), random.standard_normal((*leading, m, d))]
+    b0 = random.standard_normal((*leading, m)) if bias else None
+    x, y, w0 = (rounded(part, DTYPES[dtype]) for part in parts)
+    problem = Problem(x, y, w0, None if b0 is None else rounded(b0, DTYPES[dtype]), 1.0)
+    lr = float(random.uniform(0.05, 0.95)) * System.of(problem).largest_learning_rate
+    return Problem(problem.x, problem.y, problem.w0, problem.b0, lr)
+
+
+def rational_iterates(problem: Problem, n_iters: int) -> list[list[list[Fraction]]]:
+    x = [[Fraction(float(v)) for v in row] + ([Fraction(1)] if problem.b0 is not None else []) for row in problem.x]
+    y = [[Fraction(float(v)) for v in row] for row in problem.y]
+    theta = [[Fraction(float(v)) for v in row] for row in stacked(problem.w0, problem.b0).astype(float)]
+    n, p, m = len(x), len(theta), len(y[0])
+    lr = Fraction(problem.lr)
+    states = [theta]
+    for _ in range(n_iters):
+        r = [[sum(x[i][j] * theta[j][k] for j in range(p)) - y[i][k] for k in range(m)] for i in range(n)]
+        theta = [
+            [theta[j][k] - lr * Fraction(2, n * m) * sum(x[i][j] * r[i][k] for i in range(n)) for k in range(m)]
+            for j in range(p)
+        ]
+        states.append(theta)
+    return states
+
+
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("seed", range(5))
+def test_iterates_equal_those_of_rational_arithmetic(seed: int, bias: bool) -> None:
+    problem = random_problem(seed, bias=bias)
+    exact = truth(problem, [12], DTYPES["float64"]).exact
+    for n, state in enumerate(rational_iterates(problem, 12)):
+        scale = max(1.0, *(abs(float(v)) for row in state for v in row))
+        for j, row in enumerate(state):
+            for k, value in enumerate(row):
+                high = np.longdouble(float(value)) + np.longdouble(float(value - Fraction(float(value))))
+                assert abs(float(exact[n][j, k] - high)) <= 2.0**-56 * scale
+
+
+def test_far_iterates_equal_those_of_mpmath() -> None:
+    problem = find("linear-4-lr0.001").problem
+    exact = truth(problem, [1000, 100_000], DTYPES["float64"]).exact
+    with mpmath.workdps(40):
+        x = mpmath.matrix([[float(v), 1.0] for v in problem.x[:, 0]])
+        y = mpmath.matrix([float(v) for v in problem.y[:, 0]])
+        hessian, linear = x.T * x * (mpmath.mpf(2) / 4), x.T * y * (mpmath.mpf(2) / 4)
+        step = mpmath.eye(2) - mpmath.mpf(problem.lr) * hessian
+        theta0 = mpmath.matrix([float(problem.w0[0, 0]), float(problem.b0[0])])
+        optimum = mpmath.lu_solve(hessian, linear)
+        for n in (1000, 100_000):
+            state = optimum + step**n * (theta0 - optimum)
+            for j in range(2):
+                assert abs(float(mpmath.mpf(float(exact[n][j, 0])) - state[j])) <= 1e-15 * max(1, abs(float(state[j])))
+
+
+def descend(problem: Problem, n_iters: int, dtype: str) -> list[tuple[FloatArray, FloatArray | None, FloatArray]]:
+    x, y, w = (a.astype(dtype) for a in (problem.x, problem.y, problem.w0))
+    b = None if problem.b0 is None else problem.b0.astype(dtype)
+    states = []
+    for _ in range(n_iters + 1):
+        r = x @ w.mT - y if b is None else x @ w.mT + b[..., None, :] - y
+        loss = (r * r).mean(axis=(-1, -2))
+        states.append((w.astype(float), None if b is None else b.astype(float), loss.astype(float)))
+        scale = 2 / (r.shape[-1] * r.shape[-2])
+        w = w - problem.lr * (scale * (r.mT @ x))
+        b = None if b is None else b - problem.lr * (scale * r.sum(-2))
+    return states
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32", "float16"])
+@pytest.mark.parametrize("batch", [None, 3])
+@pytest.mark.parametrize("bias", [True, False])
+def test_a_right_loop_stays_inside_the_bound(dtype: str, batch: int | None, bias: bool) -> None:
+    nearest = 0.0
+    for seed in range(6):
+        problem = random_problem(seed, bias=bias, batch=batch, dtype=dtype)
+        found = truth(problem, [200], DTYPES[dtype])
+        states = descend(problem, 200, dtype)
+        for n in found.exact:
+            w, b, loss = states[n]
+            assert np.all(found.distance(n, w, b) <= found.bound[n])
+            assert np.all(np.abs(loss - found.objective[n]) <= found.objective_bound[n])
+            if n:
+                nearest = max(nearest, float(np.max(found.distance(n, w, b) / found.bound[n])))
+    # The bound is worst-case, and still near enough to mean something: it is not a tolerance in disguise.
+    assert nearest > 0.01
+
+
+def test_bounds_in_blocks_are_no_smaller_than_step_by_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    problem = find("linear-4-lr0.01").problem
+    blocks = truth(problem, [100], DTYPES["float32"]).bound[100]
+    monkeypatch.setattr("bench.oracle.truth.DENSE", 100)
+    steps = truth(problem, [100], DTYPES["float32"]).bound[100]
+    assert np.all(steps <= blocks)
+    assert np.all(blocks <= 20 * steps)
+
+
+def test_bounds_with_a_spread_hold_for_every_start_within_it() -> None:
+    problem = find("crop-yield").problem
+    spread = 0.1
+    around = truth(problem, [50], DTYPES["float32"], start_spread=spread)
+    random = np.random.default_rng(3)
+    for _ in range(10):
+        moved = Problem(
+            problem.x,
+            problem.y,
+            rounded(problem.w0 + random.uniform(-spread, spread, problem.w0.shape), DTYPES["float32"]),
+            rounded(problem.b0 + random.uniform(-spread, spread, problem.b0.shape), DTYPES["float32"]),
+            problem.lr,
+        )
+        assert np.all(truth(moved, [50], DTYPES["float32"]).bound[50] <= 1.001 * around.bound[50])
+
+
+def test_a_dtype_too_short_for_the_sums_says_nothing() -> None:
+    problem = find("gaussian:n=300").problem
+    bound = truth(problem, [1], DTYPES["bfloat16"]).bound
+    assert np.all(bound[0] == 0)
+    assert np.all(np.isinf(bound[1]))
+    assert gamma(300, 2.0**-8) == np.inf
+
+
+@pytest.mark.parametrize("name", ["line-4", "line-6", "linear-4-lr0.01", "crop-yield", "norris", "gaussian", "batch"])
+def test_convergence_is_predicted_to_the_iteration(name: str) -> None:
+    problem = find(name).problem
+    system = System.of(problem)
+    predicted = iterations_to_converge(problem, system)
+    assert predicted is not None
+    exact = truth(problem, [max(0, predicted - 1), predicted], DTYPES["float64"]).exact
+    start = np.linalg.norm((exact[0] - system.optimum).astype(float))
+    before, after = (
+        np.linalg.norm((exact[n] - system.optimum).astype(float)) / start for n in (predicted - 1, predicted)
+    )
+    assert left[predicted] <= FRACTION * (1 + 1e-6)
+    assert left[predicted - 1] > FRACTION * (1 - 1e-6)
+
+
+def test_the_largest_learning_rate_parts_convergence_from_divergence() -> None:
+    problem = find("line-4").problem
+    system = System.of(problem)
+    assert system.largest_learning_rate == pytest.approx(2 / 15, rel=1e-12)
+    for factor, converges in ((0.999, True), (1.001, False)):
+        at = Problem(problem.x, problem.y, problem.w0, problem.b0, factor * system.largest_learning_rate)
+        assert (iterations_to_converge(at, system) is not None) is converges
+
+
+def test_what_float16_cannot_hold_is_said_beforehand() -> None:
+    crop, line = find("crop-yield").problem, find("line-4").problem
+    reason = out_of_range(crop, System.of(crop), DTYPES["float16"])
+    assert reason is not None
+    assert "65504" in reason
+    assert out_of_range(line, System.of(line), DTYPES["float16"]) is None
+    assert out_of_range(crop, System.of(crop), DTYPES["bfloat16"]) is None
