@@ -50,7 +50,7 @@ def _add(cells: Cells, benchmark: dict[str, Any], extra: dict[str, Any], where: 
     timing = {name: extra.get(name) for name, _, _ in TIMING_COLUMNS}
     statistics = benchmark.get("stats")
     timing["samples"] = statistics.get("rounds") if isinstance(statistics, dict) else None
-    fault = fault_in(verdict, VERDICT_COLUMNS) or fault_in(timing, TIMING_COLUMNS)
+    fault = fault_in([verdict], VERDICT_COLUMNS) or fault_in([timing], TIMING_COLUMNS)
     if fault:
         raise UsageError(f"{where} cannot be read: in extra_info {fault}. Write the file again with this gdbench.")
     cells.verdicts.append(verdict)

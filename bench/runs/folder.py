@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from bench.errors import UsageError
-from bench.runs.journal import JOURNAL_NAME, Cells, Journal, read_journal
+from bench.runs.journal import JOURNAL_NAME, Cells, Journal
 from bench.runs.layout import RUN_FILE, TABLES, is_run, read_run_file, replace_file
 from bench.runs.records import RUN_SCHEMA, Record, run_document
 from bench.runs.strict_json import to_json
@@ -112,7 +112,7 @@ class RunFolder:
             start = RunStart(held["run"], held["environment"], tuple(held["command"]), held["seed"], held["started"])
             folder = cls(path, start, journal)
             if held["finished"] is not None:
-                folder._write_run_file(journal.found, finished=None, interrupted=True)
+                folder._write_run_file(journal.cells(), finished=None, interrupted=True)
         return folder
 
     def append_verdict(self, record: Record, iterates: Sequence[Record] = ()) -> None:
@@ -132,7 +132,7 @@ class RunFolder:
 
     def finished_cells(self) -> Cells:
         """The rows that the journal holds so far, those of an earlier process included."""
-        return read_journal(self._journal.path)
+        return self._journal.cells()
 
     def finish(self, finished: datetime, *, interrupted: bool = False) -> None:
         """Write the tables and ``run.json`` from the journal, and close the folder.

@@ -86,7 +86,7 @@ def run_of(run: str, environment: Mapping[str, Any], cells: Cells) -> Run:
 def frame_of(records: Sequence[Record], columns: Sequence[Column]) -> pd.DataFrame:
     """Records as a frame with exactly these columns and dtypes, also when there are no records."""
     return pd.DataFrame(
-        {name: _typed([_cell_value(record[name]) for record in records], dtype) for name, dtype, _ in columns}
+        {name: _typed(_values([record[name] for record in records], dtype), dtype) for name, dtype, _ in columns}
     )
 
 
@@ -165,9 +165,9 @@ def _typed(values: "list[Any] | pd.Series[Any]", dtype: str) -> Any:
     return pd.Categorical(values, dtype=_STATUS_DTYPE)
 
 
-def _cell_value(value: object) -> object:
-    if isinstance(value, list | tuple):
-        return ";".join(value)
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value
+def _values(values: list[Any], dtype: str) -> list[Any]:
+    if dtype == "Float64":
+        return [None if value is None or not math.isfinite(value) else value for value in values]
+    if dtype == "string":
+        return [";".join(value) if isinstance(value, list | tuple) else value for value in values]
+    return values

@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 
 from bench.errors import UsageError
 from bench.runs.records import ITERATE_COLUMNS, TIMING_COLUMNS, VERDICT_COLUMNS, Record, cell_of, fault_in
-from bench.runs.strict_json import from_json, plain, to_json
+from bench.runs.strict_json import from_json, plain, plain_to_json
 
 JOURNAL_NAME = "journal.jsonl"
 JOURNAL_LIMIT_BYTES = 2**29
@@ -20,19 +20,21 @@ JOURNAL_LIMIT_BYTES = 2**29
 class Cells:
     """The rows of the cells that a journal holds, in the order in which the cells first ended.
 
-    A cell that was judged again keeps its last verdict only, with what followed it.
+    A cell that was judged again keeps its last verdict only, and the last timing that followed it.
 
     Attributes:
         verdicts: verdict rows.
         timings: timing rows.
         iterates: iterate rows.
-        whole_bytes: the length of the journal without a torn last line.
     """
 
     verdicts: list[dict[str, Any]] = field(default_factory=list)
     timings: list[dict[str, Any]] = field(default_factory=list)
     iterates: list[dict[str, Any]] = field(default_factory=list)
-    whole_bytes: int = 0
+
+
+Entry = dict[str, Any]
+Entries = dict[tuple[object, ...], list[Entry]]
 
 
 class Journal:
@@ -40,10 +42,9 @@ class Journal:
 
     Attributes:
         path: the journal's file.
-        found: the cells that were in it when it was opened.
     """
 
-    __slots__ = ("_descriptor", "_length", "found", "path")
+    __slots__ = ("_descriptor", "_entries", "_length", "path")
 
     def __init__(self, path: Path) -> None:
         """Open for appending, make the file where there is none, and cut off a torn last line.
@@ -56,8 +57,7 @@ class Journal:
         self._descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
         try:
             self._lock()
-            self.found = read_journal(path)
-            self._length = self.found.whole_bytes
+            self._entries, self._length = _read(path)
             os.ftruncate(self._descriptor, self._length)
         except BaseException:
             self.close()
@@ -77,6 +77,10 @@ class Journal:
         """Write a timing row, and wait until the disk has it; raises as `append_verdict` does."""
         self._append({"kind": "timing", "timing": record})
 
+    def cells(self) -> Cells:
+        """The cells in the journal so far, those of an earlier process included."""
+        return _cells(self._entries)
+
     def close(self) -> None:
         """Let go of the file; appending afterwards fails."""
         if self._descriptor >= 0:
@@ -84,9 +88,10 @@ class Journal:
             self._descriptor = -1
 
     def _append(self, entry: dict[str, object]) -> None:
-        if fault := _fault_in_entry(plain(entry)):
+        written_entry = plain(entry)
+        if fault := _fault_in_entry(written_entry):
             raise ValueError(f"not a journal entry: {fault}")
-        line = to_json(entry).encode("ascii")
+        line = plain_to_json(written_entry).encode("ascii")
         if self._length + len(line) > JOURNAL_LIMIT_BYTES:
             raise UsageError(
                 f"{self.path} would grow beyond {JOURNAL_LIMIT_BYTES} bytes. "
@@ -101,6 +106,7 @@ class Journal:
             self._take_back()
             raise
         self._length += len(line)
+        _enter(self._entries, written_entry)
 
     def _take_back(self) -> None:
         # Half a line makes the whole journal unreadable once another line follows it.
@@ -132,6 +138,11 @@ def read_journal(path: Path) -> Cells:
             message names the line.
         OSError: the file cannot be read.
     """
+    return _cells(_read(path)[0])
+
+
+def _read(path: Path) -> tuple[Entries, int]:
+    # The number is the length in bytes without a torn last line.
     size = path.stat().st_size
     if size > JOURNAL_LIMIT_BYTES:
         raise UsageError(
@@ -139,15 +150,23 @@ def read_journal(path: Path) -> Cells:
             f"It was not written by gdbench as it is; move the run folder away."
         )
     lines = path.read_bytes().split(b"\n")[:-1]
-    latest: dict[tuple[object, ...], list[dict[str, Any]]] = {}
+    entries: Entries = {}
     for number, line in enumerate(lines, start=1):
-        entry = _entry(line, f"{path} line {number}")
-        if entry["kind"] == "verdict":
-            latest[cell_of(entry["verdict"])] = [entry]
-        else:
-            latest.setdefault(cell_of(entry["timing"]), []).append(entry)
-    cells = Cells(whole_bytes=sum(len(line) + 1 for line in lines))
-    for entry in (entry for entries in latest.values() for entry in entries):
+        _enter(entries, _entry(line, f"{path} line {number}"))
+    return entries, sum(len(line) + 1 for line in lines)
+
+
+def _enter(entries: Entries, entry: Entry) -> None:
+    if entry["kind"] == "verdict":
+        entries[cell_of(entry["verdict"])] = [entry]
+    else:
+        cell = cell_of(entry["timing"])
+        entries[cell] = [*(before for before in entries.get(cell, ()) if before["kind"] == "verdict"), entry]
+
+
+def _cells(entries: Entries) -> Cells:
+    cells = Cells()
+    for entry in (entry for of_one_cell in entries.values() for entry in of_one_cell):
         if entry["kind"] == "verdict":
             cells.verdicts.append(entry["verdict"])
             cells.iterates.extend(entry["iterates"])
@@ -156,7 +175,7 @@ def read_journal(path: Path) -> Cells:
     return cells
 
 
-def _entry(line: bytes, where: str) -> dict[str, Any]:
+def _entry(line: bytes, where: str) -> Entry:
     try:
         text = line.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -183,10 +202,9 @@ def _refuse(fact: str) -> NoReturn:
 def _fault_in_entry(entry: Any) -> str | None:
     match entry:
         case {"kind": "verdict", "verdict": verdict, "iterates": list(iterates)}:
-            faults = (fault_in(verdict, VERDICT_COLUMNS), *(fault_in(row, ITERATE_COLUMNS) for row in iterates))
-            return next((fault for fault in faults if fault), None)
+            return fault_in([verdict], VERDICT_COLUMNS) or fault_in(iterates, ITERATE_COLUMNS)
         case {"kind": "timing", "timing": timing}:
-            return fault_in(timing, TIMING_COLUMNS)
+            return fault_in([timing], TIMING_COLUMNS)
         case {"kind": kind}:
             return f"its kind is {kind!r:.40} and its fields are {', '.join(map(str, entry))}"
         case _:

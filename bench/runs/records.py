@@ -1,6 +1,6 @@
 """Records: verdicts and timings as flat rows, the columns of the three frames, and the JSON documents."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from bench.proof.verdict import Status, Verdict
@@ -226,44 +226,40 @@ def run_document(
     }
 
 
-def fault_in(record: object, columns: Sequence[Column]) -> str | None:
-    """What keeps a record in JSON's own types from being a row of these columns; ``None`` when nothing does.
+def fault_in(records: Sequence[object], columns: Sequence[Column]) -> str | None:
+    """What keeps records in JSON's own types from being rows of these columns; ``None`` when nothing does.
 
     Fields beyond the columns are let through: a later gdbench may have added them.
 
-    >>> fault_in({"n": "3"}, (("n", "Int64", "Updates done"),))
+    >>> fault_in([{"n": 3}, {"n": "3"}], (("n", "Int64", "Updates done"),))
     "'n' is '3', not a whole number"
     """
-    if not isinstance(record, dict):
+    rows = [record for record in records if isinstance(record, dict)]
+    if len(rows) < len(records):
         return "a record is not an object"
     for name, dtype, _ in columns:
-        fault = _fault_in_field(name, dtype, record[name]) if name in record else f"the field {name!r} is missing"
-        if fault:
-            return fault
+        fits, kind = _ALTERNATIVES if name == "alternatives" else _KINDS[dtype]
+        may_be_missing = name not in _ALWAYS_THERE
+        for row in rows:
+            if name not in row:
+                return f"the field {name!r} is missing"
+            value = row[name]
+            if not (fits(value) or (value is None and may_be_missing)):
+                return f"{name!r} is {value!r:.80}, not {kind}"
     return None
 
 
-_KINDS = {"string": "text", "category": "a status", "Int64": "a whole number", "Float64": "a number"}
+_ALWAYS_THERE = {*CELL_FIELDS, "status", "alternatives"}
 
-
-def _fault_in_field(name: str, dtype: str, value: object) -> str | None:
-    if name == "alternatives":
-        fits = isinstance(value, list) and all(isinstance(item, str) for item in value)
-        return None if fits else f"'alternatives' is {value!r:.80}, not a list of text"
-    if value is None:
-        return f"{name!r} is null" if name in CELL_FIELDS or name == "status" else None
-    return None if _fits(value, dtype) else f"{name!r} is {value!r:.80}, not {_KINDS.get(dtype, 'true or false')}"
-
-
-def _fits(value: object, dtype: str) -> bool:
-    match dtype:
-        case "string":
-            return isinstance(value, str)
-        case "category":
-            return value in list(Status)
-        case "boolean":
-            return isinstance(value, bool)
-        case "Int64":
-            return isinstance(value, int) and not isinstance(value, bool) and -(2**63) <= value < 2**63
-        case _:
-            return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 2**1024
+# Exact types, since JSON gives no others, and a run has millions of values.
+_KINDS: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "string": (lambda value: type(value) is str, "text"),
+    "category": (lambda value: value in list(Status), f"one of {', '.join(Status)}"),
+    "boolean": (lambda value: type(value) is bool, "true or false"),
+    "Int64": (lambda value: type(value) is int and -(2**63) <= value < 2**63, "a whole number"),
+    "Float64": (lambda value: type(value) is float or (type(value) is int and abs(value) < 2**1023), "a number"),
+}
+_ALTERNATIVES: tuple[Callable[[Any], bool], str] = (
+    lambda value: type(value) is list and all(type(item) is str for item in value),
+    "a list of text",
+)

@@ -20,6 +20,12 @@ def plain(value: Any) -> Any:
     >>> plain({"error": float("inf"), "alternatives": ("scale.sum",)})
     {'error': None, 'alternatives': ['scale.sum']}
     """
+    # The exact types first: a journal line can hold a hundred thousand of them.
+    kind = type(value)
+    if kind is float:
+        return value if math.isfinite(value) else None
+    if kind is int or kind is bool or value is None or (kind is str and value.isascii()):
+        return value
     if isinstance(value, Mapping):
         return {_name(key): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -37,7 +43,12 @@ def to_json(value: Any, indent: int | None = None) -> str:
     >>> to_json({"bound": float("nan"), "n": 3})
     '{"bound": null, "n": 3}\n'
     """
-    return json.dumps(plain(value), indent=indent, allow_nan=False) + "\n"
+    return plain_to_json(plain(value), indent)
+
+
+def plain_to_json(value: Any, indent: int | None = None) -> str:
+    """As `to_json`, of a value that `plain` gave."""
+    return json.dumps(value, indent=indent, allow_nan=False) + "\n"
 
 
 def from_json(text: str, where: str) -> Any:
@@ -85,7 +96,7 @@ def _well_formed(text: str) -> str:
 def _name(key: Any) -> str:
     if not isinstance(key, str):
         raise TypeError(f"a JSON object is keyed by text, not by {key!r}")
-    return _well_formed(key)
+    return key if key.isascii() else _well_formed(key)
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -85,7 +85,7 @@ def test_benchmarks_of_other_suites_are_passed_over(tmp_path: Path) -> None:
         ({"schema": "gdbench/verdicts/1", "verdicts": []}, "no list of benchmarks"),
         ([], "no list of benchmarks"),
         (document(PROVED, PROVED | {"status": "fine"}), "benchmark 2 cannot be read: in extra_info 'status' is 'fine'"),
-        (document({"variant": "a"}), "benchmark 1 cannot be read: in extra_info 'problem' is null"),
+        (document({"variant": "a"}), "benchmark 1 cannot be read: in extra_info 'problem' is None"),
         (document(PROVED | {"ns_per_iter": "fast"}), "'ns_per_iter' is 'fast', not a number"),
     ],
 )
