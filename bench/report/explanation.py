@@ -67,11 +67,11 @@ def _consequences(seen: Watched, *, proved: bool) -> Iterator[str]:
             f"{seen.limit:.4f};"
         )
     if seen.blowup is not None:
-        far, right = seen.blowup.growth, seen.blowup.right_growth
+        far, right_far = seen.blowup.growth, seen.blowup.right_growth
         yield (
             f"- seen at {seen.blowup.lr:.4g}: {seen.blowup.n_iters} iterations took it {far:.3g} times as far from "
             "the optimum as it began, and gradient descent "
-            + ("to the optimum itself." if right < 1e-9 else f"to {right:.2g} of that distance.")
+            + ("to the optimum itself." if right_far < 1e-9 else f"to {right_far:.2g} of that distance.")
         )
 
 

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from rich import box
 from rich.console import Console
@@ -83,6 +83,17 @@ def problem_table(console: Console, problems: "Sequence[Entry]") -> None:
     """Print the problems of the catalogue for ``gdbench list``; a mark says which a plain run uses."""
     rows = [(item.name, "✓" if item.default else "", f"{item.summary} [{item.source}]") for item in problems]
     _print_listing(console, ("problem", "default", "summary [source]"), rows)
+
+
+def facts_table(console: Console, facts: Mapping[str, Any]) -> None:
+    """Print what ``gdbench doctor`` found, section by section."""
+    for section, found in facts.items():
+        console.print(shown(console, section, "bold"))
+        rows = tables.flattened(found) if isinstance(found, Mapping) else [("", str(found))]
+        width = min(34, max((len(name) for name, _ in rows), default=0))
+        for name, value in rows:
+            console.print(shown(console, f"  {name.ljust(width)}  {value}"), soft_wrap=True)
+        console.print()
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,8 @@ def random_problem(seed: int, *, bias: bool, batch: int | None = None, dtype: st
 
 
 def rational_iterates(problem: Problem, n_iters: int) -> list[list[list[Fraction]]]:
-    x = [[Fraction(float(v)) for v in row] + ([Fraction(1)] if problem.b0 is not None else []) for row in problem.x]
+    ones = [] if problem.b0 is None else [Fraction(1)]
+    x = [[Fraction(float(v)) for v in row] + ones for row in problem.x]
     y = [[Fraction(float(v)) for v in row] for row in problem.y]
     theta = [[Fraction(float(v)) for v in row] for row in stacked(problem.w0, problem.b0).astype(float)]
     n, p, m = len(x), len(theta), len(y[0])
@@ -121,6 +122,7 @@ def test_bounds_with_a_spread_hold_for_every_start_within_it() -> None:
     problem = find("crop-yield").problem
     spread = 0.1
     around = truth(problem, [50], DTYPES["float32"], start_spread=spread)
+    assert problem.b0 is not None
     random = np.random.default_rng(3)
     for _ in range(10):
         moved = Problem(
@@ -149,9 +151,7 @@ def test_convergence_is_predicted_to_the_iteration(name: str) -> None:
     assert predicted is not None
     exact = truth(problem, [max(0, predicted - 1), predicted], DTYPES["float64"]).exact
     start = np.linalg.norm((exact[0] - system.optimum).astype(float))
-    before, after = (
-        np.linalg.norm((exact[n] - system.optimum).astype(float)) / start for n in (predicted - 1, predicted)
-    )
+    left = {n: np.linalg.norm((state - system.optimum).astype(float)) / start for n, state in exact.items()}
     assert left[predicted] <= FRACTION * (1 + 1e-6)
     assert left[predicted - 1] > FRACTION * (1 - 1e-6)
 
