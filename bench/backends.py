@@ -3,10 +3,12 @@
 Importing this module imports no array library but NumPy; torch is imported inside the functions of its backend.
 """
 
+import platform
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
@@ -27,6 +29,8 @@ INSTALL = {
 """How to get each library that a variant may be written for or may need."""
 
 Buffer = bytes | bytearray | memoryview
+_DEVICE_NODES = Path("/dev")
+_ACCELERATOR_NODES = ("nvidia*", "nvhost*", "nvgpu*", "dxg", "kfd")
 _STEP_BYTES = 1 << 20
 
 
@@ -60,6 +64,10 @@ class Backend(Protocol):
 
     def installed(self) -> bool:
         """Whether it can be imported, found out without importing it."""
+        ...
+
+    def may_have_accelerator(self) -> bool:
+        """Whether it could find any device but the CPU, found out without importing it; false only when sure."""
         ...
 
     def devices(self) -> list[str]:
@@ -105,6 +113,10 @@ class NumpyBackend:
     def installed(self) -> bool:
         """Always: gdbench itself needs NumPy."""
         return True
+
+    def may_have_accelerator(self) -> bool:
+        """Never."""
+        return False
 
     def devices(self) -> list[str]:
         """The CPU alone."""
@@ -158,6 +170,10 @@ class TorchBackend:
         """Whether torch is found on the import path."""
         return find_spec("torch") is not None
 
+    def may_have_accelerator(self) -> bool:
+        """Whether the kernel shows a graphics device; then starting torch for a second and a half is worth it."""
+        return platform.system() != "Linux" or any(next(_DEVICE_NODES.glob(name), None) for name in _ACCELERATOR_NODES)
+
     def devices(self) -> list[str]:
         """The CPU, each CUDA device (the first is plain ``cuda``), and mps."""
         import torch  # noqa: PLC0415
@@ -185,9 +201,7 @@ class TorchBackend:
         if plain.layout is not torch.strided:
             layout = str(plain.layout).removeprefix("torch.")
             raise NotAnArrayError(f"{name} is a {layout} tensor, not a dense one")
-        return ArrayFacts(
-            tuple(plain.shape), _torch_name(plain.dtype), canonical_device(_torch_name(plain.device))
-        )
+        return ArrayFacts(tuple(plain.shape), _torch_name(plain.dtype), canonical_device(_torch_name(plain.device)))
 
     def read(self, array: Array) -> bytes:
         """The numbers of ``array``, brought to the CPU."""

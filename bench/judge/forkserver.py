@@ -3,6 +3,7 @@
 import json
 import os
 import select
+import site
 import socket
 import subprocess
 import sys
@@ -70,7 +71,7 @@ class ForkServer:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                env=_environment(threads),
+                env=_environment(threads, kind),
                 cwd=directory,
                 start_new_session=True,
             )
@@ -159,11 +160,15 @@ class ForkServer:
         return answer
 
 
-def _environment(threads: dict[str, int]) -> dict[str, str]:
+def _environment(threads: dict[str, int], kind: str) -> dict[str, str]:
     environment = dict(os.environ)
     environment.update({name: str(count) for name, count in threads.items()})
     environment["PYTHONHASHSEED"] = "0"
-    # A checkout that was never installed is importable from its own folder alone.
+    if kind == "fork":
+        # Forked workers compute on the CPU: none may reach a GPU, which a forked process cannot use anyway.
+        environment["CUDA_VISIBLE_DEVICES"] = ""
     home = str(Path(bench.__file__).parents[1])
-    environment["PYTHONPATH"] = os.pathsep.join(filter(None, (home, environment.get("PYTHONPATH"))))
+    if home not in (*site.getsitepackages(), site.getusersitepackages()):
+        # A checkout that was never installed is importable from its own folder alone.
+        environment["PYTHONPATH"] = os.pathsep.join(filter(None, (home, environment.get("PYTHONPATH"))))
     return environment

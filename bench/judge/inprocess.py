@@ -35,7 +35,9 @@ class InProcess:
             if device != "cpu" and device not in backend.devices():
                 here = ", ".join(backend.devices())
                 raise UnavailableError(f"{backend.name} has no device {device!r} here; it has {here}")
-            return cls(Runner(load_function(absolute_target(variant.target)), backend, device), backend, device)
+            loaded = load_function(absolute_target(variant.target))
+            # The user's own Ctrl-C is not the variant's doing.
+            return cls(Runner(loaded, backend, device, (Exception, SystemExit)), backend, device)
         except LoadError as error:
             return trouble_failure(error.trouble, error.text)
         except UnavailableError as error:

@@ -37,7 +37,22 @@ class Start:
 class Runner:
     """One variant, loaded, on one device of its backend."""
 
-    def __init__(self, loaded: Loaded, backend: Backend, device: str) -> None:
+    def __init__(
+        self,
+        loaded: Loaded,
+        backend: Backend,
+        device: str,
+        catches: tuple[type[BaseException], ...] = (BaseException,),
+    ) -> None:
+        """Take a variant.
+
+        Args:
+            loaded: its function.
+            backend: the library that it is written for.
+            device: where its arrays live.
+            catches: what it may raise and have reported; anything else leaves `run`.
+        """
+        self._catches = catches
         self._function = loaded.function
         self._directory = Path(loaded.file).parent
         self._backend = backend
@@ -55,7 +70,7 @@ class Runner:
             finally:
                 gc.enable()
             return self._read(descent, problem, data, start, due)
-        except BaseException as error:  # noqa: BLE001 - a variant may raise anything, SystemExit too
+        except self._catches as error:
             return self._trouble(error)
 
     def _place(self, data: Data, start: Start, due: Due) -> Problem:
@@ -93,7 +108,7 @@ class Runner:
 
     def _trouble(self, error: BaseException) -> RawReply:
         if isinstance(error, Unsupported):
-            return RawReply(trouble=Trouble.UNSUPPORTED, text=described(error).partition(": ")[2])
+            return RawReply(trouble=Trouble.UNSUPPORTED, text=described(error).partition(": ")[2] or "declined")
         if isinstance(error, NotAnArrayError):
             return RawReply(trouble=Trouble.SHAPE, text=str(error))
         text = described(error)

@@ -26,8 +26,8 @@ from bench.judge import worker
 FILE_LIMIT_BYTES = 1 << 28
 """No file that a worker writes grows beyond this: far above what compilers cache, far below a full disk."""
 
-PRELOAD = {"torch": ("torch", "torch._dynamo")}
-"""What to import before forking. torch.optim imports torch._dynamo on first use: 1.9 s in every launch otherwise."""
+USED_LATER = {"torch": ("torch._dynamo",)}
+"""What a library imports only on first use: torch.optim needs torch._dynamo, 1.9 s in every launch otherwise."""
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
@@ -173,11 +173,14 @@ def main(backend: str, kind: str, descriptor: str) -> None:
     _prctl(_PR_SET_CHILD_SUBREAPER, 1)
     if kind == "fork":
         try:
-            for module in PRELOAD.get(backend, ()):
-                importlib.import_module(module)
+            importlib.import_module(backend)
         except Exception as error:  # noqa: BLE001 - a broken installation raises anything
             _say(judge, {"failed": f"{type(error).__name__}: {error}"[:500]})
             return
+        for module in USED_LATER.get(backend, ()):
+            # Only to save time: a variant that needs it will say itself that it does not import.
+            with contextlib.suppress(Exception):
+                importlib.import_module(module)
     # What is alive now stays: a collection in a worker need not walk it, and its pages stay shared.
     gc.collect()
     gc.freeze()

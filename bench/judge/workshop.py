@@ -142,24 +142,32 @@ class Workshop:
             self._discard(process)
 
     def devices(self, backend: str) -> list[str]:
-        """The devices that a backend can use here, asked of it in a worker.
+        """The devices that a backend can use here.
+
+        They are asked of it in a fresh process: what looks for CUDA cannot be forked afterwards. Where the kernel shows
+        no device but the CPU nothing is started.
 
         Raises:
             UnavailableError: the backend is not installed or not known, or does not start.
         """
         if backend not in self._devices:
-            backend_named(backend)
-            process = self._process(backend, "fork" if backend in _FORKED else "spawn")
-            if isinstance(process, Failure):
-                raise UnavailableError(process.message)
-            try:
-                reply = self._asked(process, Kind.DEVICES, {"backend": backend}, "look for devices")
-            finally:
-                self._discard(process)
-            if isinstance(reply, Failure):
-                raise UnavailableError(f"{backend} does not say which devices it has: {reply.message}")
-            self._devices[backend] = reply
+            self._devices[backend] = (
+                self._ask_devices(backend) if backend_named(backend).may_have_accelerator() else ["cpu"]
+            )
         return list(self._devices[backend])
+
+    def _ask_devices(self, backend: str) -> list[str]:
+        process = self._process(backend, "spawn")
+        if isinstance(process, Failure):
+            raise UnavailableError(process.message)
+        try:
+            reply = self._asked(process, Kind.DEVICES, {"backend": backend}, "look for devices")
+        finally:
+            self._discard(process)
+        if isinstance(reply, Failure):
+            raise UnavailableError(f"{backend} does not say which devices it has: {reply.message}")
+        names: list[str] = reply
+        return names
 
     def _require_device(self, backend: str, device: str) -> None:
         if device != "cpu" and device not in self.devices(backend):

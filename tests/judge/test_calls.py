@@ -3,13 +3,15 @@
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from bench.dtypes import DTYPES, rounded
+from bench.dtypes import DTYPES, FloatArray, rounded
 from bench.errors import UsageError
 from bench.judge.inprocess import InProcess
+from bench.judge.protocol import Kind
 from bench.judge.subject import Worker
 from bench.judge.workshop import Workshop
 from bench.problems.problem import Problem
@@ -33,8 +35,8 @@ def answer(subject: Subject, problem: Problem, n_iters: int = 4, dtype: str = "f
     return reply
 
 
-def descended(problem: Problem, n_iters: int) -> tuple[np.ndarray, np.ndarray]:
-    w, b = problem.w0, problem.b0
+def descended(problem: Problem, n_iters: int) -> tuple[FloatArray, FloatArray]:
+    w, b = problem.w0, np.asarray(problem.b0)
     for _ in range(n_iters):
         residual = problem.x @ w.T + b - problem.y
         w = w - problem.lr * 2 / residual.size * residual.T @ problem.x
@@ -51,6 +53,7 @@ def test_honest_variant_descends(
         assert worker.isolation == "fork"
         reply = answer(worker, problem, 6)
         np.testing.assert_allclose(reply.w, w, rtol=1e-13)
+        assert reply.b is not None
         np.testing.assert_allclose(reply.b, b, rtol=1e-13)
         assert reply.losses is not None
         assert reply.losses.shape == (6,)
@@ -103,20 +106,26 @@ def test_data_follow_the_problem(workshop: Workshop, variant_at: VariantAt, prob
 def test_data_are_sent_once(
     monkeypatch: pytest.MonkeyPatch, workshop: Workshop, variant_at: VariantAt, problem: Problem
 ) -> None:
-    asked = []
+    asked: list[Kind] = []
+
+    def counted(kind: Kind, *arguments: Any) -> Any:
+        asked.append(kind)
+        return ask(kind, *arguments)
+
     with launched(workshop, variant_at("honest.py:honest")) as worker:
         ask = worker._process.ask
-        monkeypatch.setattr(worker._process, "ask", lambda *arguments: asked.append(arguments[0]) or ask(*arguments))
+        monkeypatch.setattr(worker._process, "ask", counted)
         for n_iters in (0, 1, 2):
             answer(worker, replace(problem, lr=0.1 * n_iters), n_iters)
-        assert len(asked) == 1
+        assert asked == [Kind.DATA]
         answer(worker, problem, 1, "float32")
-        assert len(asked) == 2
+        assert asked == [Kind.DATA, Kind.DATA]
 
 
 def test_batches_and_problems_without_bias(workshop: Workshop, variant_at: VariantAt) -> None:
     random = np.random.default_rng(3)
-    batch = Problem(*(random.normal(size=shape) for shape in ((7, 5, 3), (7, 5, 2), (7, 2, 3))), None, 0.1)  # type: ignore[arg-type]
+    x, y, w0 = (random.normal(size=shape) for shape in ((7, 5, 3), (7, 5, 2), (7, 2, 3)))
+    batch = Problem(x, y, w0, None, 0.1)
     with launched(workshop, variant_at("honest.py:unregistered")) as worker:
         reply = answer(worker, batch)
         assert reply.w.shape == (7, 2, 3)
@@ -131,8 +140,8 @@ def test_batches_and_problems_without_bias(workshop: Workshop, variant_at: Varia
 
 def test_large_data_and_answers_travel_whole(workshop: Workshop, variant_at: VariantAt) -> None:
     random = np.random.default_rng(5)
-    x = random.normal(size=(40, 200_000))
-    problem = Problem(x, random.normal(size=(40, 2)), random.normal(size=(2, 200_000)), None, 0.1)
+    x = random.normal(size=(40, 20_000))
+    problem = Problem(x, random.normal(size=(40, 2)), random.normal(size=(2, 20_000)), None, 0.1)
     with launched(workshop, variant_at("honest.py:unregistered")) as worker:
         assert np.array_equal(answer(worker, problem).w, problem.w0)
 
