@@ -155,9 +155,7 @@ def _selection(parser: argparse.ArgumentParser, *, targets: bool = True) -> None
         help="problems: a name, a spec, a table's path",
     )
     group.add_argument("-d", "--device", action="append", default=[], metavar="NAME", help="cpu, cuda, cuda:1, mps ...")
-    group.add_argument(
-        "-t", "--dtype", action="append", default=[], metavar="NAME", help="float64, float32 ..."
-    )
+    group.add_argument("-t", "--dtype", action="append", default=[], metavar="NAME", help="float64, float32 ...")
     parser.add_argument("--backend", metavar="NAME", help="the array library of an unregistered function")
     table = parser.add_argument_group("a problem from a CSV or Parquet file (-p table.csv)")
     table.add_argument("--features", action="append", default=[], metavar="A,B", help="its feature columns")
@@ -181,7 +179,5 @@ def _timing(parser: argparse.ArgumentParser) -> None:
 
 
 def _output(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--json", metavar="FILE", help="write the records as one strict JSON object; - is stdout"
-    )
+    parser.add_argument("--json", metavar="FILE", help="write the records as one strict JSON object; - is stdout")
     parser.add_argument("-q", "--quiet", action="store_true", help="no tables, no progress")

@@ -1,7 +1,9 @@
 """The plan: which cells a request means, and which of them cannot be done before anything is run."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from bench.backends import BACKENDS, KNOWN, backend_named, canonical_device
@@ -14,10 +16,12 @@ from bench.problems.problem import Problem
 from bench.proof.verdict import Finding, Status
 from bench.variants.contract import Variant
 from bench.variants.discovery import discover, resolve
-from bench.variants.selection import select_variants
+from bench.variants.selection import nearest_names, select_variants
 
 DEFAULT_DTYPES = ("float64", "float32")
 TABLE_SUFFIXES = (".csv", ".parquet")
+ACCELERATORS = ("cuda", "mps", "xpu")
+"""Devices beside the CPU that some backend may have; asked for any other, NumPy too says that it is not here."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +61,7 @@ class Cell:
         problem: the problem's name.
         data: its data, in float64; ``None`` where it is not on this machine.
         obstacle: what is known of the cell before it is run, when that settles it.
-        required: the user named this device or problem, so that its being unavailable is not as expected.
+        required: the user named this variant, device or problem, so that its being unavailable is not as expected.
     """
 
     variant: Variant
@@ -104,16 +108,27 @@ def plan(
         UsageError: a name matches nothing, a file cannot be read, or nothing is selected.
     """
     dtypes = [dtype_named(name).name for name in dict.fromkeys(request.dtypes or DEFAULT_DTYPES)]
-    variants = chosen_variants(request, ask=ask, complain=complain)
+    chosen = _Chosen(request, ask, complain)
+    variants = chosen.all()
     data = _chosen_problems(request)
     available = {backend: _available(backend, devices_of) for backend in dict.fromkeys(v.backend for v in variants)}
-    return [
-        _cell(variant, one, device, dtype, available[variant.backend], named=bool(request.devices))
+    cells = [
+        _cell(
+            variant,
+            one,
+            device,
+            dtype,
+            available[variant.backend],
+            required=one.required or bool(request.devices) or variant.name in chosen.by_name,
+        )
         for one in data
         for dtype in dtypes
         for variant in variants
         for device in _devices(request, available[variant.backend])
     ]
+    if not cells:
+        raise UsageError("nothing is selected: no device of this machine can run the variants. Name one with --device.")
+    return cells
 
 
 def chosen_variants(
@@ -122,25 +137,66 @@ def chosen_variants(
     ask: Callable[[str], list[Variant]] | None = None,
     complain: Callable[[str], None] | None = None,
 ) -> list[Variant]:
-    """The variants that a request's targets and names mean, each once."""
-    chosen: dict[str, Variant] = {}
-    patterns = list(request.variants)
-    for target in request.targets:
-        if is_place(target):
-            for variant in resolve(target, request.backend, ask):
+    """The variants that a request's targets and names mean, each once.
+
+    Raises:
+        UsageError: a target or a name means no variant, or two variants have the same name.
+    """
+    return _Chosen(request, ask, complain).all()
+
+
+class _Chosen:
+    """The variants of a request, and those among them that the user named one by one."""
+
+    def __init__(
+        self,
+        request: Request,
+        ask: Callable[[str], list[Variant]] | None,
+        complain: Callable[[str], None] | None,
+    ) -> None:
+        self._request, self._ask, self._complain = request, ask, complain
+        self.by_name: set[str] = set()
+
+    def all(self) -> list[Variant]:
+        """Those of files and modules first, then the registered ones in their own order."""
+        request, chosen = self._request, dict[str, Variant]()
+        patterns = list(request.variants)
+        for target in request.targets:
+            if not is_place(target) or (":" not in target and target in self._registered_names):
+                patterns.append(target)
+                continue
+            for variant in self._at(target):
                 known = chosen.setdefault(variant.name, variant)
                 if known != variant:
                     raise UsageError(
                         f"two variants are named {variant.name!r}: {known.target} ({known.origin}) and "
                         f"{variant.target} ({variant.origin}). Rename one of them, or ask for them one at a time."
                     )
-        else:
-            patterns.append(target)
-    if patterns or not chosen:
-        registered = discover(ask, complain) if complain is not None else discover(ask)
-        for variant in select_variants(registered, patterns):
-            chosen.setdefault(variant.name, variant)
-    return list(chosen.values())
+                if ":" in target:
+                    self.by_name.add(variant.name)
+        if patterns or not chosen:
+            for variant in select_variants(self._registered, patterns):
+                chosen.setdefault(variant.name, variant)
+            self.by_name.update(set(patterns) & set(self._registered_names))
+        return list(chosen.values())
+
+    def _at(self, target: str) -> list[Variant]:
+        try:
+            return resolve(target, self._request.backend, self._ask)
+        except UsageError as error:
+            if ":" in target or target.endswith(".py"):
+                raise
+            # One word may be a module or a variant, and is neither.
+            near = nearest_names(target, self._registered_names)
+            raise UsageError(f"{error} No variant is called so either. {near}") from error
+
+    @cached_property
+    def _registered(self) -> list[Variant]:
+        return discover(self._ask, self._complain) if self._complain is not None else discover(self._ask)
+
+    @property
+    def _registered_names(self) -> list[str]:
+        return [variant.name for variant in self._registered]
 
 
 def is_place(target: str) -> bool:
@@ -157,9 +213,17 @@ def is_place(target: str) -> bool:
 def _chosen_problems(request: Request) -> list[_Data]:
     files = [name for name in request.problems if name.lower().endswith(TABLE_SUFFIXES)]
     patterns = [name for name in request.problems if name not in files]
-    if (request.features or request.outputs) and not files:
+    given = {
+        "--features": request.features,
+        "--target": request.outputs,
+        "--lr": request.lr != "auto",
+        "--no-bias": not request.bias,
+    }
+    unused = [option for option, value in given.items() if value]
+    if unused and not files:
         raise UsageError(
-            "--features and --target belong to a problem from a file, and none was given. Add -p path/to/table.csv."
+            f"{' and '.join(unused)} can only be for a problem from a file, and none was given. "
+            "Add -p path/to/table.csv."
         )
     entries = select(patterns)
     if not request.problems:
@@ -177,6 +241,9 @@ def _chosen_problems(request: Request) -> list[_Data]:
             data.append(_Data(named.name, named.problem, required))
         except UnavailableError as error:
             data.append(_Data(entry.name, None, required, str(error)))
+    for name, times in Counter(one.name for one in data).items():
+        if times > 1:
+            raise UsageError(f"{times} problems are named {name!r}. A file's name is its problem's: rename the file.")
     return data
 
 
@@ -190,7 +257,7 @@ def _available(backend: str, devices_of: Callable[[str], Sequence[str]]) -> "Seq
 
 def _devices(request: Request, available: "Sequence[str] | UnavailableError") -> list[str]:
     if request.devices:
-        return [canonical_device(device) for device in dict.fromkeys(request.devices)]
+        return list(dict.fromkeys(canonical_device(device) for device in request.devices))
     return ["cpu"] if isinstance(available, UnavailableError) else list(available)
 
 
@@ -201,7 +268,7 @@ def _cell(
     dtype: str,
     available: "Sequence[str] | UnavailableError",
     *,
-    named: bool,
+    required: bool,
 ) -> Cell:
     obstacle: Finding | None = None
     if data.problem is None:
@@ -209,11 +276,9 @@ def _cell(
     elif isinstance(available, UnavailableError):
         obstacle = Finding(status=Status.UNAVAILABLE, evidence=str(available))
     elif device not in available:
-        kind = device.partition(":")[0]
-        elsewhere = variant.backend in BACKENDS and kind != "cpu" and variant.backend == "numpy"
         obstacle = (
-            Finding(status=Status.UNSUPPORTED, evidence=f"{variant.backend} computes on cpu only")
-            if elsewhere
+            Finding(status=Status.UNSUPPORTED, evidence="numpy computes on cpu only")
+            if variant.backend == "numpy" and device.partition(":")[0] in ACCELERATORS
             else Finding(
                 status=Status.UNAVAILABLE,
                 evidence=f"{variant.backend} sees no device {device!r} here; it sees {', '.join(available)}",
@@ -224,7 +289,7 @@ def _cell(
         obstacle = Finding(
             status=Status.UNSUPPORTED, evidence=f"{variant.backend} does not compute in {dtype}, only in {computes}"
         )
-    return Cell(variant, data.name, data.problem, device, dtype, obstacle, required=named or data.required)
+    return Cell(variant, data.name, data.problem, device, dtype, obstacle, required=required)
 
 
 def known_backend(name: str) -> str:
@@ -234,5 +299,5 @@ def known_backend(name: str) -> str:
         UsageError: there is none; the message lists those there are.
     """
     if name not in KNOWN:
-        raise UsageError(f"backend {name!r} is not known. gdbench knows {', '.join(KNOWN)}.")
+        raise UsageError(f"backend {name!r} is not known. {nearest_names(name, KNOWN)}")
     return name

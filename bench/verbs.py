@@ -1,6 +1,5 @@
 """What the verbs of the command line do: one thin function each."""
 
-import argparse
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -8,18 +7,19 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from bench.arguments import Arguments, as_started, options_of, request_of, run_at
 from bench.cli import HARNESS_FAILED, INTERRUPTED, NOT_AS_EXPECTED, OK
 from bench.errors import UnavailableError, UsageError
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from bench.harness import Harness, Options
-    from bench.plan import Cell, Request
+    from bench.gate.config import Requirement
+    from bench.harness import Harness, Options, Proved
+    from bench.plan import Cell
     from bench.runs.folder import RunFolder
     from bench.runs.records import Record
 
-Arguments = argparse.Namespace
 T = TypeVar("T")
 
 
@@ -31,7 +31,7 @@ def list_(arguments: Arguments) -> int:
     from bench.problems.catalogue import CATALOGUE, select
     from bench.report.terminal import problem_table, variant_table
 
-    variants = chosen_variants(_request(arguments), complain=_complain)
+    variants = chosen_variants(request_of(arguments), complain=_complain)
     problems = select(arguments.problem) if arguments.problem else list(CATALOGUE)
     if arguments.json:
         described = [{"name": p.name, "default": p.default, "summary": p.summary, "source": p.source} for p in problems]
@@ -49,7 +49,7 @@ def verify_(arguments: Arguments) -> int:
     from bench.harness import run_environment
     from bench.runs.records import verdict_record, verdicts_document
 
-    options = _options(arguments)
+    options = options_of(arguments)
     records: list[Record] = []
     with _harness(arguments, options) as (harness, cells), _finishing(arguments) as interrupted:
         # Not a comprehension: what is finished before Ctrl-C is to be shown.
@@ -66,12 +66,12 @@ def time_(arguments: Arguments) -> int:
     from bench.harness import run_environment, timing_row
     from bench.runs.records import timings_document, verdict_record
 
-    options = _options(arguments)
+    options = options_of(arguments)
     verdicts: list[Record] = []
     timings: list[Record] = []
+    judged: list[Proved] = []
     failed = False
     with _harness(arguments, options) as (harness, cells), _finishing(arguments) as interrupted:
-        judged = []
         for cell in _with_progress(cells, arguments):
             judged.append(harness.prove(cell))
             verdicts.append(verdict_record(judged[-1].verdict))
@@ -80,6 +80,8 @@ def time_(arguments: Arguments) -> int:
                 timings.append(timing_row(one))
                 failed |= one.failed
     _show(arguments, verdicts, timings)
+    if not interrupted and not any(one.verdict.proved for one in judged):
+        _complain("no cell is proved, so nothing was timed; the verdicts say why")
     if arguments.json:
         document = timings_document(run_environment(options), _a_row_for_every_cell(verdicts, timings))
         _write_json(arguments.json, document | {"verdicts": verdicts})
@@ -92,13 +94,14 @@ def run_(arguments: Arguments) -> int:
     from bench.runs.folder import RunFolder
     from bench.runs.records import run_document
 
-    resumed = RunFolder.open(Path(arguments.resume)) if arguments.resume else None
-    if resumed is not None:
-        arguments = _as_started(resumed, arguments)
-    options = _options(arguments)
+    resumed = None
+    if arguments.resume:
+        resumed, arguments = Path(arguments.resume), as_started(arguments)
+    options = options_of(arguments)
     failed = False
     with _harness(arguments, options) as (harness, cells):
-        with resumed or start_run(Path(arguments.results), options, ["gdbench", *sys.argv[1:]]) as folder:
+        # Not before the plan is known: a request that cannot be carried out leaves no folder, and no run unfinished.
+        with RunFolder.open(resumed) if resumed else start_run(Path(arguments.results), options, _command()) as folder:
             with _finishing(arguments) as interrupted:
                 proved = list(record_proofs(harness, _with_progress(cells, arguments), folder))
                 with _launches(arguments, len(proved), options) as on_launch:
@@ -106,7 +109,7 @@ def run_(arguments: Arguments) -> int:
                         failed |= one.failed
             done = folder.finished_cells()
             folder.finish(datetime.now(UTC), interrupted=bool(interrupted))
-        _write_page(folder, done.verdicts, done.timings, done.iterates)
+        _write_page(folder, done.verdicts, _timed(done.timings), done.iterates)
     _show(arguments, done.verdicts, done.timings)
     if not arguments.quiet:
         _console(arguments).print(f"kept in {folder.path}", soft_wrap=True, highlight=False)
@@ -119,26 +122,33 @@ def gate_(arguments: Arguments) -> int:
     """``gdbench gate``."""
     from dataclasses import replace
 
-    from bench.gate.check import held_against
+    from bench.gate.check import asked_for, held_against
     from bench.gate.config import read_gate
     from bench.harness import Harness, run_environment
     from bench.runs.records import verdict_record, verdicts_document
 
-    asked, options = _request(arguments), _options(arguments)
+    asked, options = request_of(arguments), options_of(arguments)
     requirements = read_gate(Path(arguments.config))
     records: list[Record] = []
     with Harness(options) as harness, _finishing(arguments) as interrupted:
-        cells = []
+        cells: list[Cell] = []
+        demands: list[Requirement] = []
         for requirement in requirements:
             request = replace(
                 asked,
-                variants=asked.variants or requirement.variant,
-                problems=asked.problems or requirement.problem,
+                variants=requirement.variant,
+                problems=requirement.problem,
                 devices=asked.devices or requirement.device,
                 dtypes=asked.dtypes or requirement.dtype,
             )
-            cells += [(cell, requirement) for cell in harness.plan(request, _complain)]
-        for cell, requirement in _with_progress(cells, arguments):
+            chosen = [cell for cell in harness.plan(request, _complain) if asked_for(cell, asked)]
+            cells += chosen
+            demands += [requirement] * len(chosen)
+        if not cells:
+            raise UsageError(
+                f"{arguments.config} asks nothing of the selected cells. Leave out -v and -p for all of it."
+            )
+        for cell, requirement in zip(_with_progress(cells, arguments), demands, strict=True):
             verdict = harness.prove(cell, iterations=requirement.within).verdict
             records.append(verdict_record(held_against(verdict, requirement)))
     _show(arguments, records)
@@ -154,7 +164,7 @@ def explain_(arguments: Arguments) -> int:
     from bench.harness import Harness
     from bench.report.explanation import explanation
 
-    request, options = _request(arguments), _options(arguments)
+    request, options = request_of(arguments), options_of(arguments)
     if not request.targets and not request.variants:
         raise UsageError("explain needs a TARGET, such as numpy-dot-mean or path/to/file.py:function.")
     with Harness(options) as harness:
@@ -170,7 +180,11 @@ def report_(arguments: Arguments) -> int:
     from bench.runs.layout import read_run_file
     from bench.runs.records import run_document
 
-    folder = Path(arguments.run) if arguments.run else _latest(Path(arguments.results))
+    if arguments.format == "terminal" and arguments.output is not None:
+        raise UsageError("--output is for a file. Say which kind: --format markdown or --format html.")
+    if arguments.format != "terminal" and arguments.output is None and arguments.json == "-":
+        raise UsageError("the records and the report cannot both go to standard output. Name a file: --output FILE.")
+    folder = run_at(arguments.run) if arguments.run else _latest(Path(arguments.results))
     environment, cells = read_run_file(folder)["environment"], read_journal(folder / JOURNAL_NAME)
     if arguments.json:
         _write_json(arguments.json, run_document(environment, cells.verdicts, cells.timings))
@@ -178,11 +192,11 @@ def report_(arguments: Arguments) -> int:
         _show(arguments, cells.verdicts, cells.timings)
         return OK
     if arguments.format == "markdown":
-        text = markdown_report(environment, cells.verdicts, cells.timings)
+        text = markdown_report(environment, cells.verdicts, _timed(cells.timings))
     else:
         from bench.report.html import html_report
 
-        text = html_report(environment, cells.verdicts, cells.timings, cells.iterates)
+        text = html_report(environment, cells.verdicts, _timed(cells.timings), cells.iterates)
     if arguments.output is None:
         print(text)
     else:
@@ -203,62 +217,11 @@ def doctor_(arguments: Arguments) -> int:
     return OK
 
 
-def _request(arguments: Arguments) -> "Request":
-    from bench.plan import Request, known_backend
-
-    def names(values: Iterable[str]) -> tuple[str, ...]:
-        return tuple(name.strip() for value in values for name in value.split(",") if name.strip())
-
-    return Request(
-        targets=tuple(arguments.targets),
-        variants=tuple(arguments.variant),
-        problems=tuple(arguments.problem),
-        devices=tuple(arguments.device),
-        dtypes=tuple(arguments.dtype),
-        backend=None if arguments.backend is None else known_backend(arguments.backend),
-        features=names(arguments.features),
-        outputs=names(arguments.outputs),
-        lr="auto" if arguments.lr == "auto" else _number(arguments.lr, "--lr"),
-        bias=not arguments.no_bias,
-    )
-
-
-def _options(arguments: Arguments) -> "Options":
-    from bench.harness import Options
-    from bench.judge.workshop import WorkerLimits
-
-    for name in ("deadline", "memory", "threads", "iterations", "launches"):
-        value = getattr(arguments, name, None)
-        if value is not None and not value > 0:
-            raise UsageError(f"--{name} is {value}; it must be positive.")
-    if arguments.seed < 0:
-        raise UsageError(f"--seed is {arguments.seed}; it must not be negative.")
-    limits = WorkerLimits(
-        call_seconds=arguments.deadline,
-        memory_bytes=None if arguments.memory is None else int(arguments.memory * 2**30),
-        threads=arguments.threads,
-    )
-    return Options(
-        limits=limits,
-        seed=arguments.seed,
-        launches=getattr(arguments, "launches", 5),
-        iterations=arguments.iterations,
-        in_process=getattr(arguments, "in_process", False),
-    )
-
-
-def _number(text: str, option: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        raise UsageError(f"{option} is {text!r}; it is a number, or auto.") from None
-
-
 @contextmanager
 def _harness(arguments: Arguments, options: "Options") -> "Iterator[tuple[Harness, list[Cell]]]":
     from bench.harness import Harness
 
-    request = _request(arguments)
+    request = request_of(arguments)
     with Harness(options) as harness:
         yield harness, harness.plan(request, _complain)
 
@@ -293,20 +256,31 @@ def _launches(arguments: Arguments, n_cells: int, options: "Options") -> "Iterat
 
         def on_launch(cell: "Cell", launch: int) -> None:
             shown.begin(f"{cell}, launch {launch}")
-            shown.finish()
+            # Cells whose launches do not agree get more of them than the bar has room for.
+            if launch <= options.launches:
+                shown.finish()
 
         yield on_launch
 
 
 def _show(arguments: Arguments, verdicts: "Sequence[Record]", timings: "Sequence[Record]" = ()) -> None:
-    from bench.report.terminal import summary, timing_table, verdict_table
+    from bench.report.terminal import shown, summary, timing_table, verdict_table
+    from bench.runs.records import cell_of
 
     if arguments.quiet:
         return
     console = _console(arguments)
     verdict_table(console, verdicts)
-    timing_table(console, [row for row in timings if row["ns_per_iter"] is not None])
+    timing_table(console, _timed(timings))
+    for row in timings:
+        if row["ns_per_iter"] is None:
+            cell = " · ".join(str(name) for name in cell_of(row))
+            console.print(shown(console, f"not timed: {cell}: {row['note']}"), soft_wrap=True)
     console.print(summary(verdicts), highlight=False, soft_wrap=True)
+
+
+def _timed(timings: "Sequence[Record]") -> "list[Record]":
+    return [row for row in timings if row["ns_per_iter"] is not None]
 
 
 def _console(arguments: Arguments) -> "Console":
@@ -322,15 +296,8 @@ def _code(verdicts: "Iterable[Record]", *, failed: bool = False) -> int:
     return NOT_AS_EXPECTED if failed or not all(row["as_expected"] for row in verdicts) else OK
 
 
-def _as_started(folder: "RunFolder", arguments: Arguments) -> Arguments:
-    """The command line that a run was started with: resuming it means the same cells."""
-    from bench.cli import build_parser
-
-    started = build_parser().parse_args(folder.start.command[1:])
-    if started.verb != "run_":
-        raise UsageError(f"{folder.path} was not made by `gdbench run`, but by {' '.join(folder.start.command)}.")
-    started.quiet, started.json = arguments.quiet, arguments.json
-    return started
+def _command() -> list[str]:
+    return ["gdbench", *sys.argv[1:]]
 
 
 def _a_row_for_every_cell(verdicts: "Sequence[Record]", timings: "Sequence[Record]") -> "list[Record]":

@@ -1,9 +1,26 @@
 """Whether a verdict is what the gate asks for."""
 
+from collections.abc import Sequence
 from dataclasses import replace
+from fnmatch import fnmatchcase
 
 from bench.gate.config import Requirement
+from bench.plan import Cell, Request
 from bench.proof.verdict import Status, Verdict
+
+
+def asked_for(cell: Cell, narrower: Request) -> bool:
+    """Whether a cell of the gate is among those that the command line narrows it to.
+
+    Args:
+        cell: one that a requirement means.
+        narrower: its variants and problems are names and globs; where it has none, every cell is asked for.
+    """
+    return _matches(cell.variant.name, narrower.variants) and _matches(cell.problem, narrower.problems)
+
+
+def _matches(name: str, patterns: Sequence[str]) -> bool:
+    return not patterns or any(fnmatchcase(name, pattern) for pattern in patterns)
 
 
 def held_against(verdict: Verdict, requirement: Requirement) -> Verdict:

@@ -68,6 +68,7 @@ def _requirement(cell: Any, where: str) -> Requirement:
         raise UsageError(f"{where}: within is {within!r}; it is a number of iterations, 1 or more.")
     if cell.get("cause") is not None and not isinstance(cell["cause"], str):
         raise UsageError(f"{where}: cause is {cell['cause']!r}; it is a code such as 'scale.sum'.")
+    _refuse_contradiction(cell, where)
     return Requirement(
         variant=_names(cell, "variant", where),
         problem=_names(cell, "problem", where),
@@ -77,6 +78,17 @@ def _requirement(cell: Any, where: str) -> Requirement:
         cause=cell.get("cause"),
         within=within,
     )
+
+
+def _refuse_contradiction(cell: Mapping[str, Any], where: str) -> None:
+    status, cause, within = cell.get("status"), cell.get("cause"), cell.get("within")
+    if cause is not None and status not in (None, Status.WRONG, Status.BROKEN):
+        raise UsageError(f"{where}: a cell that is {status} has no cause {cause!r}. Leave out one of the two.")
+    if within is not None and (cause is not None or status not in (None, Status.PROVED)):
+        raise UsageError(
+            f"{where}: within is for cells that are proved, and {cause or status} is asked for. "
+            "Leave out one of the two."
+        )
 
 
 def _only(table: Any, known: tuple[str, ...], where: str) -> None:

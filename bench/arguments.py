@@ -1,0 +1,134 @@
+"""From the words of the command line to a request and to options, refused where they make no sense."""
+
+import argparse
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bench.cli import build_parser
+from bench.errors import UsageError
+from bench.plan import Request, known_backend
+from bench.runs.layout import is_run, read_run_file
+
+if TYPE_CHECKING:
+    from bench.harness import Options
+
+Arguments = argparse.Namespace
+
+_LIMITS = {
+    "deadline": (0.001, 86_400, " of seconds"),
+    "memory": (0.001, 1_000_000, " of GiB"),
+    "threads": (1, 1024, ""),
+    "iterations": (1, 1_000_000, ""),
+    "launches": (2, 1000, ""),
+    "seed": (0, 2**63 - 1, ""),
+}
+"""The least and the most that each number on the command line may be, and its unit."""
+
+
+def request_of(arguments: Arguments) -> Request:
+    """Which cells the command line means.
+
+    Raises:
+        UsageError: a backend or a number is none.
+    """
+
+    def names(values: Iterable[str]) -> tuple[str, ...]:
+        return tuple(name.strip() for value in values for name in value.split(",") if name.strip())
+
+    return Request(
+        targets=tuple(arguments.targets),
+        variants=tuple(arguments.variant),
+        problems=tuple(arguments.problem),
+        devices=tuple(arguments.device),
+        dtypes=tuple(arguments.dtype),
+        backend=None if arguments.backend is None else known_backend(arguments.backend),
+        features=names(arguments.features),
+        outputs=names(arguments.outputs),
+        lr="auto" if arguments.lr == "auto" else _number(arguments.lr, "--lr"),
+        bias=not arguments.no_bias,
+    )
+
+
+def options_of(arguments: Arguments) -> "Options":
+    """How cells are to be proved and timed.
+
+    Raises:
+        UsageError: a number is out of its range, or there is no place for the file that is to be written.
+    """
+    # `gdbench list` needs neither.
+    from bench.harness import Options  # noqa: PLC0415
+    from bench.judge.workshop import WorkerLimits  # noqa: PLC0415
+
+    for name, (least, most, unit) in _LIMITS.items():
+        value = getattr(arguments, name, None)
+        if value is not None and not least <= value <= most:
+            why = "; one launch gives no interval" if name == "launches" else ""
+            raise UsageError(f"--{name} is {value}{why}. Give a number{unit} from {least} to {most}.")
+    _refuse_unwritable(getattr(arguments, "json", None))
+    limits = WorkerLimits(
+        call_seconds=arguments.deadline,
+        memory_bytes=None if arguments.memory is None else int(arguments.memory * 2**30),
+        threads=arguments.threads,
+    )
+    return Options(
+        limits=limits,
+        seed=arguments.seed,
+        launches=getattr(arguments, "launches", 5),
+        iterations=arguments.iterations,
+        in_process=getattr(arguments, "in_process", False),
+    )
+
+
+def as_started(arguments: Arguments) -> Arguments:
+    """The command line that a run was started with: resuming it means the same cells.
+
+    Raises:
+        UsageError: ``--resume`` names no run, or one of another making, or stands beside other options.
+    """
+    plain = build_parser().parse_args(["run", "--resume", arguments.resume])
+    plain.quiet, plain.json = arguments.quiet, arguments.json
+    if arguments != plain:
+        raise UsageError(
+            "--resume takes the cells and the options from the run itself. Leave the others out, or start a new run."
+        )
+    folder = run_at(arguments.resume)
+    command = read_run_file(folder)["command"]
+    if command[:2] != ["gdbench", "run"]:
+        raise UsageError(
+            f"{folder} was not made by `gdbench run`, but by `{' '.join(command)}`, which knows its cells. "
+            "Start a new run."
+        )
+    started = build_parser().parse_args(command[1:])
+    started.quiet, started.json = arguments.quiet, arguments.json
+    return started
+
+
+def run_at(place: str) -> Path:
+    """The run folder at a place.
+
+    Raises:
+        UsageError: there is none.
+    """
+    folder = Path(place)
+    if not is_run(folder):
+        what = "is no run folder" if folder.exists() else "is not there"
+        raise UsageError(f"{place} {what}. Give the folder of one run, such as results/20260131T120000Z-1a2b.")
+    return folder
+
+
+def _number(text: str, option: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise UsageError(f"{option} is {text!r}, not a number. Give one such as 0.01, or auto.") from None
+
+
+def _refuse_unwritable(target: str | None) -> None:
+    """Before the work rather than after it, when its results would be lost."""
+    if target in (None, "-"):
+        return
+    path = Path(str(target))
+    if path.is_dir() or not path.parent.is_dir():
+        what = "it is a folder" if path.is_dir() else f"there is no folder {path.parent}"
+        raise UsageError(f"{target} cannot be written: {what}. Name a file in a folder that is there.")
