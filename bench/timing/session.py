@@ -14,9 +14,12 @@ from bench.problems.problem import Problem
 from bench.proof.subject import Answer, Failure, Subject
 from bench.proof.verdict import ProvedVerdict
 from bench.timing.interval import PATIENCE, conclude
-from bench.timing.plan import Budget, Plan, calibrate
+from bench.timing.plan import Budget, Plan, calibrate, refined
 from bench.timing.record import Rejected, Timing, Void
 from bench.timing.slope import Launch, Sample, line, settled
+
+MOST_PLANS = 2
+"""How often the first launch may find that its plan was made in a busy moment."""
 
 Outcome = Timing | Void | Rejected | Failure
 
@@ -132,13 +135,27 @@ class _Cell:
         try:
             with self.job.launcher() as subject:
                 first = self._call(subject, 1)
-                if self.plan is None:
-                    self.plan = calibrate(lambda n: self._call(subject, n).elapsed_ns, budget, self.job.max_n)
-                samples = self._sample(subject, self.plan, order, budget)
+                plan, samples = self._planned(subject, order, budget)
         except _Ended as ended:
             return ended.outcome
         self.launches.append(Launch(first.elapsed_ns, samples))
-        return conclude(self.job.verdict, self.plan, self.launches, wanted=wanted, threads=self.job.threads)
+        return conclude(self.job.verdict, plan, self.launches, wanted=wanted, threads=self.job.threads)
+
+    def _planned(self, subject: Subject, order: random.Random, budget: Budget) -> tuple[Plan, tuple[Sample, ...]]:
+        if self.plan is None:
+            self.plan = calibrate(lambda n: self._call(subject, n).elapsed_ns, budget, self.job.max_n)
+        samples = self._sample(subject, self.plan, order, budget)
+        # Only the first launch that says anything may change the plan: launches with other n could not be compared.
+        for _ in range(MOST_PLANS):
+            found = line(samples, self.plan)
+            if found is None or self._quickest_ns(self.plan) < math.inf:
+                break
+            better = refined(self.plan, found.slope_ns, found.setup_ns, budget, self.job.max_n)
+            if better == self.plan:
+                break
+            self.plan = better
+            samples = self._sample(subject, self.plan, order, budget)
+        return self.plan, samples
 
     def _sample(self, subject: Subject, plan: Plan, order: random.Random, budget: Budget) -> tuple[Sample, ...]:
         pair = [plan.n_small, plan.n_large]

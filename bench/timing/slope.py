@@ -15,6 +15,10 @@ processor that something else slowed."""
 FLOOR = 1.02
 FLOOR_TOUCHED = 3
 
+QUIET_CALLS = 5
+QUIET_SHARE = 0.2
+"""The least of the calls is right as soon as a few of them were undisturbed."""
+
 HANDOVER_NS = 150_000
 """Where judge and worker share a processor, the worker first waits for the judge to go to sleep: 20 to 150 us a call
 (10th to 95th percentile), the same at every n, so that it belongs to set-up and is no reason to discard."""
@@ -75,7 +79,8 @@ def line(samples: Sequence[Sample], plan: Plan) -> Line | None:
     many calls of 1 ms is the statistic that repeats (see docs/explanation-timing.md for the figures).
 
     Returns:
-        The line, or ``None`` where more than half of the short or of the long calls waited for a processor.
+        The line, or ``None`` where too few calls of one length did not wait for a processor: under `QUIET_CALLS`, or
+        under `QUIET_SHARE` of them.
 
     >>> quiet = [Sample(n, 1_000 + 50 * n, 0, 0) for n in (10, 80)]
     >>> line(quiet, Plan(n_small=10, n_large=80, samples=1))
@@ -85,7 +90,7 @@ def line(samples: Sequence[Sample], plan: Plan) -> Line | None:
     for n in (plan.n_small, plan.n_large):
         calls = [sample for sample in samples if sample.n == n]
         kept = [sample.elapsed_ns for sample in calls if not sample.waited]
-        if 2 * len(kept) < len(calls) or not kept:
+        if not kept or len(kept) < max(min(QUIET_CALLS, len(calls)), QUIET_SHARE * len(calls)):
             return None
         least.append(min(kept))
     slope_ns = (least[1] - least[0]) / (plan.n_large - plan.n_small)

@@ -81,7 +81,7 @@ def test_the_line_goes_through_the_least_call_of_each_length() -> None:
 
 def test_a_call_that_waited_is_not_used_however_short_it_is() -> None:
     waited = (1_000_000, 2 * HANDOVER_NS)
-    quiet = calls(10, (2_000_000, 0), (2_000_000, 0))
+    quiet = calls(10, *[(2_000_000, 0)] * 5)
     found = line(quiet + calls(10, waited) + calls(80, (9_000_000, 0)), PLAN)
     assert found is not None
     assert found.slope_ns == 100_000.0
@@ -92,10 +92,14 @@ def test_the_handover_between_judge_and_worker_is_not_waiting() -> None:
     assert Sample(10, 300_000, 100_000, HANDOVER_NS + 16_000).waited
 
 
-def test_a_launch_says_nothing_once_most_calls_of_one_length_waited() -> None:
+def test_a_launch_says_nothing_where_too_few_calls_of_one_length_did_not_wait() -> None:
     quiet, waited = (5_000_000, 0), (5_000_000, 4_000_000)
-    assert line(calls(10, quiet, quiet) + calls(80, quiet, waited), PLAN) is not None
-    assert line(calls(10, quiet, quiet) + calls(80, quiet, waited, waited), PLAN) is None
+    short = calls(10, *[quiet] * 5)
+    assert line(short + calls(80, *[quiet] * 5, *[waited] * 20), PLAN) is not None
+    assert line(short + calls(80, *[quiet] * 5, *[waited] * 21), PLAN) is None
+    assert line(short + calls(80, *[quiet] * 4, waited), PLAN) is None
+    assert line(calls(10, quiet) + calls(80, quiet), PLAN) is not None
+    assert line(short, PLAN) is None
 
 
 QUIET = calls(10, *[(6_000, 0)] * 3) + calls(80, *[(41_000, 0)] * 3)
@@ -113,7 +117,7 @@ def test_a_launch_is_settled_when_its_floor_was_touched_three_times() -> None:
         pytest.param([*QUIET, Sample(80, 40_000, 0, 0)], math.inf, id="one call under the floor"),
         pytest.param([*QUIET, Sample(10, 5_800, 0, 0)], math.inf, id="one short call under the floor"),
         pytest.param(QUIET[:-1], math.inf, id="touched twice"),
-        pytest.param(QUIET + calls(80, *[(10**6, 9 * 10**5)] * 4), math.inf, id="mostly waiting"),
+        pytest.param(QUIET + calls(80, *[(10**6, 9 * 10**5)] * 20), math.inf, id="mostly waiting"),
     ],
 )
 def test_a_launch_is_not_settled_otherwise(samples: list[Sample], quickest_ns: float) -> None:
