@@ -12,7 +12,8 @@ from collections.abc import Iterable
 from bench.judge.protocol import HEADER, Frame, ProtocolError, unpack_body, unpack_header
 
 _PIPE_BYTES = 1 << 20
-_READ_BYTES = 1 << 16
+_FIRST_BYTES = 1 << 12
+"""Enough for a header with the JSON and the numbers of a small problem, so that one read takes it all."""
 
 
 class ClosedError(Exception):
@@ -78,16 +79,16 @@ class JudgeChannel:
             OverdueError: the deadline passed.
             ProtocolError: the bytes are no frame, or one with more than was due.
         """
-        data = self._read_some(deadline_ns)
+        data = self._read_some(_FIRST_BYTES, deadline_ns)
         while len(data) < HEADER.size:
-            data += self._read_some(deadline_ns)
+            data += self._read_some(_FIRST_BYTES, deadline_ns)
         header = unpack_header(data)
         if any(length > limit for length, limit in zip(header.blocks, limits, strict=True)):
             raise ProtocolError(f"announces blocks of {header.blocks} bytes where at most {limits} were due")
         if len(data) < HEADER.size + header.body_bytes:
             pieces, missing = [data], HEADER.size + header.body_bytes - len(data)
             while missing > 0:
-                pieces.append(self._read_some(deadline_ns))
+                pieces.append(self._read_some(min(missing, _PIPE_BYTES), deadline_ns))
                 missing -= len(pieces[-1])
             data = b"".join(pieces)
         stop_ns = time.perf_counter_ns()
@@ -121,12 +122,12 @@ class JudgeChannel:
                 raise ClosedError
             rest = rest[self._write_some(rest) :]
 
-    def _read_some(self, deadline_ns: int) -> bytes:
+    def _read_some(self, count: int, deadline_ns: int) -> bytes:
         events = dict(self._readable.poll(_milliseconds_until(deadline_ns)))
         if not events:
             raise OverdueError
         # A worker that has ended may have answered first.
-        data = os.read(self._read, _READ_BYTES) if self._read in events else b""
+        data = os.read(self._read, count) if self._read in events else b""
         if not data:
             raise ClosedError
         return data
@@ -142,9 +143,9 @@ class WorkerChannel:
 
     def receive(self) -> Frame | None:
         """Read one request; ``None`` once the judge has closed its end."""
-        data = os.read(self._read, _READ_BYTES)
+        data = os.read(self._read, _FIRST_BYTES)
         while data and len(data) < HEADER.size:
-            data += os.read(self._read, _READ_BYTES)
+            data += os.read(self._read, _FIRST_BYTES)
         if not data:
             return None
         header = unpack_header(data)

@@ -66,7 +66,7 @@ class ForkServer:
         self._log = directory / f"server-{backend}-{kind}.log"
         with theirs, self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "bench.judge.server", backend, kind, str(theirs.fileno())],
+                [sys.executable, "-P", "-m", "bench.judge.server", backend, kind, str(theirs.fileno()), str(directory)],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -128,9 +128,10 @@ class ForkServer:
 
     def kill(self) -> None:
         """Kill the server; the kernel kills its workers with it."""
-        self._socket.close()
+        # In this order: a server whose socket closes takes the judge to be gone, and removes its files.
         self._process.kill()
         self._process.wait()
+        self._socket.close()
 
     def _request(self, request: dict[str, Any], descriptors: list[int], seconds: float) -> dict[str, Any]:
         with self._lock:

@@ -1,6 +1,6 @@
 """The fork server: a process that has an array library imported and makes workers by forking itself.
 
-``python -m bench.judge.server BACKEND fork|spawn DESCRIPTOR``. It computes nothing before a fork. The spawned kind
+``python -m bench.judge.server BACKEND fork|spawn DESCRIPTOR DIRECTORY``. It computes nothing before a fork. The spawned kind
 imports nothing and starts a fresh interpreter instead, for libraries that do not survive a fork. Either way the server
 is the parent of every worker, and of whatever a worker leaves behind when it dies.
 """
@@ -14,6 +14,7 @@ import json
 import os
 import resource
 import select
+import shutil
 import signal
 import socket
 import sys
@@ -43,7 +44,7 @@ class Server:
         self._workers: set[int] = set()
 
     def serve(self) -> None:
-        """Answer until the judge closes its end; then kill what is left."""
+        """Answer until the judge closes its end, or dies; then kill what is left."""
         while True:
             message, descriptors, _, _ = socket.recv_fds(self._judge, 4096, 3)
             if not message:
@@ -167,8 +168,15 @@ def _prctl(option: int, value: int) -> None:
     ctypes.CDLL(None, use_errno=True).prctl(option, ctypes.c_ulong(value), 0, 0, 0)
 
 
-def main(backend: str, kind: str, descriptor: str) -> None:
-    """Import what the backend needs, tell the judge, and serve."""
+def main(backend: str, kind: str, descriptor: str, directory: str) -> None:
+    """Import what the backend needs, tell the judge, and serve; afterwards no file is left.
+
+    Args:
+        backend: what to import.
+        kind: ``fork`` or ``spawn``.
+        descriptor: the socket to the judge.
+        directory: the judge's private one, which it can no longer remove where it was killed.
+    """
     judge = socket.socket(fileno=int(descriptor))
     _prctl(_PR_SET_CHILD_SUBREAPER, 1)
     if kind == "fork":
@@ -186,6 +194,7 @@ def main(backend: str, kind: str, descriptor: str) -> None:
     gc.freeze()
     _say(judge, {"ready": os.getpid()})
     Server(judge, spawns=kind == "spawn").serve()
+    shutil.rmtree(directory, ignore_errors=True)
     os._exit(0)
 
 

@@ -265,16 +265,18 @@ from bench.judge.workshop import Workshop
 from bench.variants.contract import Variant
 workshop = Workshop()
 workshop.launch(Variant("test", "numpy", "test", {variant_at("honest.py:honest").target!r}), "cpu")
-print(os.getpid(), flush=True)
+print(workshop._folder.name, flush=True)
 os.kill(os.getpid(), 19)
 """
     judge = psutil.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE)
     with judge:
-        assert judge.stdout.readline()
+        folder = Path(judge.stdout.readline().decode().strip())
+        assert folder.is_dir()
         family = judge.children(recursive=True)
         assert len(family) == 2
         judge.kill()
     assert not psutil.wait_procs(family, timeout=20)[1]
+    assert not folder.exists()
 
 
 def test_devices_are_asked_of_the_backend(workshop: Workshop) -> None:
