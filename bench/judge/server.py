@@ -1,8 +1,8 @@
 """The fork server: a process that has an array library imported and makes workers by forking itself.
 
-``python -m bench.judge.server BACKEND fork|spawn DESCRIPTOR DIRECTORY``. It computes nothing before a fork. The spawned kind
-imports nothing and starts a fresh interpreter instead, for libraries that do not survive a fork. Either way the server
-is the parent of every worker, and of whatever a worker leaves behind when it dies.
+``python -m bench.judge.server BACKEND fork|spawn DESCRIPTOR DIRECTORY``. It computes nothing before a fork. The spawned
+kind imports nothing and starts a fresh interpreter instead, for libraries that do not survive a fork. Either way the
+server is the parent of every worker, and of whatever a worker leaves behind when it dies.
 """
 
 import contextlib

@@ -282,7 +282,7 @@ os.kill(os.getpid(), 19)
 def test_devices_are_asked_of_the_backend(workshop: Workshop) -> None:
     assert workshop.devices("numpy") == ["cpu"]
     assert workshop.devices("torch")[0] == "cpu"
-    assert workshop._ask_devices("torch") == workshop.devices("torch")
+    assert workshop._ask_devices("numpy") == ["cpu"]
     with pytest.raises(UnavailableError, match="cannot run cupy variants yet"):
         workshop.devices("cupy")
 
