@@ -52,6 +52,7 @@ class Machine:
         slow: share of the launches that run on a processor 1.6 times slower.
         queue: share of its time that a call waits for a processor.
         drift: growth of the time an iteration from launch to launch.
+        slow_calls: the first calls of the cell take 20 times as long.
     """
 
     seed: int = 0
@@ -64,6 +65,7 @@ class Machine:
     slow: float = 0.0
     queue: Callable[[int], float] = lambda launch: 0.0
     drift: float = 0.0
+    slow_calls: int = 0
     failing_launch: int = -1
     wrong_call: int = -1
     launches: int = 0
@@ -110,6 +112,8 @@ class Worker:
         elapsed *= 1 + machine.noise.expovariate(1.0) * machine.jitter
         if machine.noise.random() < machine.bursts:
             elapsed += 200_000 * machine.noise.paretovariate(1.2)
+        if len(machine.calls) <= machine.slow_calls:
+            elapsed *= 20
         if self.fresh:
             elapsed += machine.compile_ns
             self.fresh = False
@@ -168,6 +172,12 @@ def test_every_launch_has_the_same_two_n() -> None:
     assert 0 < calibrating <= 4 * 11
     assert set(asked[calibrating + of_a_launch :]) == {1, timing.n_small, timing.n_large}
     assert timing.n_small == timing.n_large // 8
+
+
+def test_a_plan_that_was_made_in_a_busy_moment_is_made_again() -> None:
+    quiet, misled = timing_of(Machine()), timing_of(Machine(slow_calls=40))
+    assert misled.n_large == pytest.approx(quiet.n_large, rel=0.05)
+    assert misled.samples == pytest.approx(quiet.samples, rel=0.05)
 
 
 def test_bursts_leave_the_least_call_alone_where_they_ruin_the_mean() -> None:
