@@ -7,8 +7,9 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from difflib import get_close_matches
 from importlib import import_module
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from bench.errors import GdbenchError, UnavailableError, UsageError
 
@@ -29,6 +30,20 @@ Exit codes: 0 all well, 1 a cell is not as expected, 2 usage, 3 the harness itse
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         raise UsageError(f"{message}. See `{self.prog} --help`.")
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """As argparse does, except that targets may also stand behind options, and that the rest is refused here."""
+        found, left = super().parse_known_args(args, namespace)
+        options = [word for word in left if word.startswith("-")]
+        if options:
+            near = get_close_matches(options[0].partition("=")[0], self._option_string_actions, n=3)
+            hint = f"Nearest: {', '.join(near)}. " if near else ""
+            raise UsageError(f"{self.prog} has no option {options[0]!r}. {hint}See `{self.prog} --help`.")
+        if any(action.dest == "targets" for action in self._actions):
+            found.targets = [*found.targets, *left]
+        elif left:
+            raise UsageError(f"{self.prog} takes no {left[0]!r} here. See `{self.prog} --help`.")
+        return found, []
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
