@@ -59,6 +59,7 @@ def options_of(arguments: Arguments) -> "Options":
     # `gdbench list` needs neither.
     from bench.harness import Options  # noqa: PLC0415
     from bench.judge.workshop import WorkerLimits  # noqa: PLC0415
+    from bench.timing.plan import Budget  # noqa: PLC0415
 
     for name, (least, most, unit) in _LIMITS.items():
         value = getattr(arguments, name, None)
@@ -75,6 +76,7 @@ def options_of(arguments: Arguments) -> "Options":
         limits=limits,
         seed=arguments.seed,
         launches=getattr(arguments, "launches", 5),
+        budget=Budget(total_seconds=getattr(arguments, "budget", 60.0)),
         iterations=arguments.iterations,
         in_process=getattr(arguments, "in_process", False),
     )

@@ -191,6 +191,13 @@ def _proof(parser: argparse.ArgumentParser) -> None:
 def _timing(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("timing")
     group.add_argument("--launches", type=int, default=5, metavar="N", help="of each cell's worker (default: 5)")
+    group.add_argument(
+        "--budget",
+        type=float,
+        default=60.0,
+        metavar="SECONDS",
+        help="after which no cell gets extra launches for the sake of agreement (default: 60)",
+    )
 
 
 def _output(parser: argparse.ArgumentParser) -> None:

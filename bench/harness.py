@@ -28,6 +28,7 @@ from bench.proof.verdict import Finding, ProvedVerdict, Status, Verdict
 from bench.runs.environment import environment
 from bench.runs.folder import RunFolder
 from bench.runs.records import Record, cell_of, timing_record, untimed_record, verdict_record
+from bench.timing.plan import Budget
 from bench.timing.record import Rejected, Timing, Void
 from bench.timing.session import Job, time_cells
 from bench.variants.contract import Variant
@@ -45,6 +46,7 @@ class Options:
         limits: on a worker's time, memory and threads.
         seed: of everything random.
         launches: of each timed cell, at least 5 for an interval worth the name.
+        budget: of the time that timing takes.
         iterations: watch at least this many iterations of each problem; enough to see it converge where ``None``.
         in_process: run variants in this process, for debugging; nothing is then proved.
     """
@@ -52,6 +54,7 @@ class Options:
     limits: WorkerLimits = field(default_factory=WorkerLimits)
     seed: int = 0
     launches: int = 5
+    budget: Budget = field(default_factory=Budget)
     iterations: int | None = None
     in_process: bool = False
 

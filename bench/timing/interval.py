@@ -16,7 +16,13 @@ PATIENCE = 2
 
 
 def conclude(
-    verdict: ProvedVerdict, plan: Plan, launches: Sequence[Launch], *, wanted: int, threads: int
+    verdict: ProvedVerdict,
+    plan: Plan,
+    launches: Sequence[Launch],
+    *,
+    wanted: int,
+    threads: int,
+    out_of_time: bool = False,
 ) -> Timing | Void | None:
     """The timing of a cell, once enough of its launches agree.
 
@@ -26,6 +32,7 @@ def conclude(
         launches: every launch so far, in the order of time.
         wanted: launches that must agree, at least 2.
         threads: threads that the worker may use.
+        out_of_time: conclude with what there is as soon as the wanted launches are made.
 
     Returns:
         ``None`` where another launch is needed; `Void` where `PATIENCE` is at its end and the launches say nothing.
@@ -35,7 +42,7 @@ def conclude(
     # The long call decides, not the slope: where a call is mostly set-up, slopes are too noisy to tell launches apart.
     limit_ns = AGREEMENT * min((each.large_ns for each in usable), default=0.0)
     agreeing = [each for each in usable if each.large_ns <= limit_ns]
-    last = len(launches) >= PATIENCE * wanted
+    last = len(launches) >= (wanted if out_of_time else PATIENCE * wanted)
     if len(agreeing) < (min(FEWEST_AGREEING, wanted) if last else wanted):
         return _void(len(launches), len(usable), len(agreeing)) if last else None
 

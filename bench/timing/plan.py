@@ -30,14 +30,16 @@ class Budget:
         fewest_samples: of each n in a launch, unless calls are that long.
         target_block_ns: a long call takes at least this.
         max_block_ns: its iterations take at most this, even where set-up asks for more.
+        total_seconds: once this is over, no cell gets more launches than were asked for.
     """
 
-    sampling_ns: int = 80_000_000
-    longest_ns: int = 1_000_000_000
+    sampling_ns: int = 25_000_000
+    longest_ns: int = 400_000_000
     stretch: int = 4
     fewest_samples: int = 15
     target_block_ns: int = 1_000_000
     max_block_ns: int = 8_000_000
+    total_seconds: float = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +66,7 @@ def calibrate(elapsed_ns: Callable[[int], int], budget: Budget, max_n: int) -> P
         max_n: the most iterations that may be asked for, at least 2.
 
     >>> calibrate(lambda n: 100_000 + 6_000 * n, Budget(), max_n=10_000)
-    Plan(n_small=18, n_large=150, samples=66)
+    Plan(n_small=18, n_large=150, samples=20)
     """
     single_ns = _least(elapsed_ns, 1, budget)
     n, rise_ns = 1, 0
@@ -86,7 +88,7 @@ def refined(plan: Plan, per_iteration_ns: float, setup_ns: float, budget: Budget
     """The plan, or a better one where its own samples show that calibration was misled by a busy moment.
 
     >>> refined(Plan(2, 19, 250), per_iteration_ns=6_000, setup_ns=100_000, budget=Budget(), max_n=10_000)
-    Plan(n_small=18, n_large=150, samples=66)
+    Plan(n_small=18, n_large=150, samples=20)
     """
     better = plan_for(max(0.0, per_iteration_ns), max(0.0, setup_ns), budget, max_n)
     close = plan.n_large / MISLED <= better.n_large <= plan.n_large * MISLED

@@ -3,6 +3,7 @@
 import gc
 import math
 import random
+import time
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
@@ -75,7 +76,7 @@ def time_cells(
 
     Round 1 launches every cell once, round 2 again in another order, and so on, so that a noisy second falls on one
     launch of several cells and not on all launches of one. Cells whose launches do not agree get more of them, up to
-    `bench.timing.interval.PATIENCE` times as many.
+    `bench.timing.interval.PATIENCE` times as many, while there is time.
 
     Args:
         jobs: the cells.
@@ -93,13 +94,15 @@ def time_cells(
     """
     if launches < 2:
         raise UsageError(f"{launches} launches give no interval. Ask for at least 2; 5 is the default.")
+    budget = budget or Budget()
+    deadline = time.monotonic() + budget.total_seconds
     order = random.Random(seed)  # noqa: S311 - an order that can be repeated, not a secret
     waiting = [_Cell(job) for job in jobs]
     while waiting:
         order.shuffle(waiting)
         unfinished = []
         for cell in waiting:
-            outcome = cell.launch(order, budget or Budget(), launches)
+            outcome = cell.launch(order, budget, launches, deadline)
             if on_launch is not None:
                 on_launch(cell.job, cell.launched)
             if outcome is None:
@@ -130,7 +133,7 @@ class _Cell:
     launched: int = 0
     starts: int = 0
 
-    def launch(self, order: random.Random, budget: Budget, wanted: int) -> Outcome | None:
+    def launch(self, order: random.Random, budget: Budget, wanted: int, deadline: float) -> Outcome | None:
         self.launched += 1
         try:
             with self.job.launcher() as subject:
@@ -139,7 +142,14 @@ class _Cell:
         except _Ended as ended:
             return ended.outcome
         self.launches.append(Launch(first.elapsed_ns, samples))
-        return conclude(self.job.verdict, plan, self.launches, wanted=wanted, threads=self.job.threads)
+        return conclude(
+            self.job.verdict,
+            plan,
+            self.launches,
+            wanted=wanted,
+            threads=self.job.threads,
+            out_of_time=time.monotonic() > deadline,
+        )
 
     def _planned(self, subject: Subject, order: random.Random, budget: Budget) -> tuple[Plan, tuple[Sample, ...]]:
         if self.plan is None:

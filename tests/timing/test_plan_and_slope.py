@@ -31,7 +31,7 @@ def test_iterations_of_a_call_are_capped_where_setup_asks_for_more() -> None:
 
 def test_an_iteration_longer_than_the_cap_is_called_once_and_three_times_and_seldom() -> None:
     assert planned(100_000.0, 63e6) == Plan(n_small=1, n_large=3, samples=5)
-    assert planned(100_000.0, 9e6) == Plan(n_small=1, n_large=3, samples=15)
+    assert planned(100_000.0, 6e6) == Plan(n_small=1, n_large=3, samples=15)
 
 
 def test_n_never_exceeds_the_most_that_is_allowed() -> None:
@@ -41,9 +41,10 @@ def test_n_never_exceeds_the_most_that_is_allowed() -> None:
         asked.append(n)
         return 100_000 + 8 * n
 
-    assert calibrate(elapsed_ns, Budget(), max_n=1000) == Plan(n_small=125, n_large=1000, samples=250)
+    generous = Budget(sampling_ns=80_000_000)
+    assert calibrate(elapsed_ns, generous, max_n=1000) == Plan(n_small=125, n_large=1000, samples=250)
     assert max(asked) == 1000
-    assert planned(1000.0, 8.0, max_n=2) == Plan(n_small=1, n_large=2, samples=250)
+    assert planned(1000.0, 8.0, max_n=2, budget=generous) == Plan(n_small=1, n_large=2, samples=250)
 
 
 def test_a_call_that_takes_no_longer_with_more_iterations_ends_the_search() -> None:
