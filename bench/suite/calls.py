@@ -4,7 +4,7 @@ import gc
 import statistics
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import count
 
@@ -53,13 +53,16 @@ class Calls:
         cell: the cell, with its data.
         verdict: its proof, without which it is not timed.
         seed: of the fresh starts.
+        clock_ns: reads the time.
 
     Attributes:
         n_large: iterations of a long call.
         n_small: iterations of a short call.
     """
 
-    def __init__(self, cell: Cell, verdict: ProvedVerdict, seed: int = 0) -> None:
+    def __init__(
+        self, cell: Cell, verdict: ProvedVerdict, seed: int = 0, clock_ns: Callable[[], int] = time.perf_counter_ns
+    ) -> None:
         if cell.data is None or (verdict.verdict.variant, verdict.verdict.problem) != cell.key[:2]:
             raise ValueError(f"{cell} is not the cell that was proved")
         self._backend = backend_named(cell.variant.backend)
@@ -67,7 +70,7 @@ class Calls:
         self._function = load_function(absolute_target(cell.variant.target)).function
         self._check = SpotCheck(cell.data, self._dtype, seed)
         self._x, self._y = (encode(array, self._dtype) for array in (self._check.problem.x, self._check.problem.y))
-        self._starts = count()
+        self._starts, self._clock_ns = count(), clock_ns
         self._unchecked: tuple[Problem, int, object] | None = None
         self._elapsed_ns: dict[int, list[int]] = {}
         self.n_large = self._most_iterations(iterations_of(cell.data))
@@ -131,10 +134,10 @@ class Calls:
         return start, placed
 
     def _call(self, start: Problem, placed: Problem, n_iters: int) -> None:
-        began_ns = time.perf_counter_ns()
+        began_ns = self._clock_ns()
         descent = self._function(placed, n_iters)
         self._backend.synchronise(self._device)
-        self._elapsed_ns.setdefault(n_iters, []).append(time.perf_counter_ns() - began_ns)
+        self._elapsed_ns.setdefault(n_iters, []).append(self._clock_ns() - began_ns)
         self._unchecked = (start, n_iters, descent)
 
     def _settle(self) -> None:
