@@ -21,6 +21,7 @@ _LIMITS = {
     "threads": (1, 1024, ""),
     "iterations": (1, 1_000_000, ""),
     "launches": (2, 1000, ""),
+    "budget": (0, 86_400, " of seconds"),
     "seed": (0, 2**63 - 1, ""),
 }
 """The least and the most that each number on the command line may be, and its unit."""

@@ -129,7 +129,13 @@ class Harness:
         cells: dict[tuple[str, ...], Cell] = {one.cell.key: one.cell for one in proved}
         jobs = [self._job(one) for one in proved if one.verdict.proved]
         report = None if on_launch is None else lambda job, n: on_launch(cells[job.key], n)
-        for job, outcome in time_cells(jobs, seed=self.options.seed, launches=self.options.launches, on_launch=report):
+        for job, outcome in time_cells(
+            jobs,
+            seed=self.options.seed,
+            launches=self.options.launches,
+            budget=self.options.budget,
+            on_launch=report,
+        ):
             yield Timed(cells[job.key], outcome)  # type: ignore[index]
 
     def stories(self, request: Request, complain: Callable[[str], None] | None = None) -> Iterator[Story]:

@@ -105,8 +105,16 @@ class Journal:
         except OSError:
             self._take_back()
             raise
+        except KeyboardInterrupt:
+            # The kernel does not stop halfway: where the line is in the file, the tables must have it too.
+            if os.fstat(self._descriptor).st_size > self._length:
+                self._keep(line, written_entry)
+            raise
+        self._keep(line, written_entry)
+
+    def _keep(self, line: bytes, entry: Entry) -> None:
         self._length += len(line)
-        _enter(self._entries, written_entry)
+        _enter(self._entries, entry)
 
     def _take_back(self) -> None:
         # Half a line makes the whole journal unreadable once another line follows it.

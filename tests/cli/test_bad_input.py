@@ -88,6 +88,7 @@ def test_an_option_that_is_not_known(refused: Refused, arguments: tuple[str, ...
         (("--memory", "inf"), "--memory is inf."),
         (("--threads", "0"), "--threads is 0. Give a number from 1 to"),
         (("--launches", "1"), "--launches is 1; one launch gives no interval. Give a number from 2 to"),
+        (("--budget", "-1"), "--budget is -1.0. Give a number of seconds from 0 to"),
         (("--seed", "-1"), "--seed is -1. Give a number from 0 to"),
         (("--lr", "abc"), "--lr is 'abc', not a number. Give one such as 0.01, or auto."),
         (("--lr", "0.01"), "--lr can only be for a problem from a file, and none was given. Add -p path/to/table.csv."),

@@ -6,7 +6,9 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -14,16 +16,35 @@ import pytest
 
 import bench
 from bench.cli import INTERRUPTED, code_of
-from bench.harness import Options
+from bench.harness import Options, start_run
 from bench.plan import Cell, Request, plan
+from bench.proof.subject import Answer
 from bench.proof.verdict import Status
 from bench.runs.layout import read_run_file
+from bench.runs.records import verdict_record
 from bench.timing.record import Timing
+from bench.timing.session import Job
 
 PACED = Path(__file__).parent / "targets" / "paced.py"
 TWO = ("numpy-analytic", "numpy-dot-mean")
 LINE: dict[str, Any] = {"problems": ("line-4",), "dtypes": ("float64",)}
-QUICK = Options(launches=2)
+MADE_UP = partial(
+    Timing,
+    ns_per_iter=1000.0,
+    ci_low=990.0,
+    ci_high=1010.0,
+    setup_ns=500.0,
+    first_call_ns=2000.0,
+    launches=5,
+    samples=100,
+    discarded=0,
+    queue_share=0.0,
+    dispersion=0.01,
+    setup_share=0.05,
+    n_small=10,
+    n_large=100,
+    threads=1,
+)
 
 VERDICT_FIELDS = {
     "variant", "backend", "family", "problem", "device", "dtype", "status", "cause", "factor", "alternatives",
@@ -48,27 +69,47 @@ def strict(text: str) -> Any:
     return json.loads(text, parse_constant=refuse, object_pairs_hook=once)
 
 
+@pytest.fixture
+def quiet_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Timed cells are launched, called and checked as ever; only what the clock says is made up."""
+
+    def timed(
+        jobs: Sequence[Job], on_launch: Callable[[Job, int], None] | None = None, **options: object
+    ) -> Iterator[tuple[Job, Timing]]:
+        for job in jobs:
+            with job.launcher() as subject:
+                problem = job.start(0)
+                answer = subject.call(problem, 5, job.dtype)
+            assert isinstance(answer, Answer)
+            assert job.check(problem, 5, answer) is None
+            if on_launch is not None:
+                on_launch(job, 1)
+            yield job, MADE_UP(verdict=job.verdict)
+
+    monkeypatch.setattr("bench.harness.time_cells", timed)
+
+
 def test_verify_from_python() -> None:
     analytic, dot_mean = bench.verify(*TWO, **LINE)
     assert (analytic.finding.status, analytic.as_expected) == (Status.PROVED, True)
     assert (dot_mean.finding.cause, dot_mean.finding.factor, dot_mean.as_expected) == ("scale.sum", 4.0, True)
 
 
+@pytest.mark.usefixtures("quiet_machine")
 def test_time_from_python_gives_the_proved_cell_alone() -> None:
-    [timing] = bench.time(*TWO, options=QUICK, **LINE)
-    assert isinstance(timing, Timing)
+    [timing] = bench.time(*TWO, **LINE)
     assert timing.verdict.verdict.variant == "numpy-analytic"
-    assert 0 < timing.ci_low <= timing.ns_per_iter <= timing.ci_high
 
 
+@pytest.mark.usefixtures("quiet_machine")
 def test_a_run_is_a_whole_folder_and_the_next_run_another(tmp_path: Path) -> None:
-    first = bench.run(*TWO, results=tmp_path, options=QUICK, **LINE)
+    first = bench.run(*TWO, results=tmp_path, **LINE)
     kept = {file.name: file.read_bytes() for file in first.iterdir()}
     assert set(kept) == {
         "run.json", "journal.jsonl", "verdicts.parquet", "verdicts.csv", "timings.parquet", "timings.csv",
         "iterates.parquet", "iterates.csv",
     }  # fmt: skip
-    second = bench.run(*TWO, results=tmp_path, options=QUICK, **LINE)
+    second = bench.run(*TWO, results=tmp_path, **LINE)
     assert second != first
     assert {file.name: file.read_bytes() for file in first.iterdir()} == kept
 
@@ -84,8 +125,13 @@ def test_a_run_is_a_whole_folder_and_the_next_run_another(tmp_path: Path) -> Non
     assert ((own["observed"] - own["exact"]).abs() <= own["bound"]).all()
 
 
-def command(*arguments: str) -> list[str]:
-    return [sys.executable, "-m", "bench", *arguments]
+# A process started in the background inherits that Ctrl-C is ignored; one in front of a terminal does not.
+IN_FRONT = """\
+import signal, sys
+from bench.cli import main
+signal.signal(signal.SIGINT, signal.default_int_handler)
+main(sys.argv[1:])
+"""
 
 
 def until(condition: Callable[[], bool], process: "subprocess.Popen[str]", seconds: float = 60.0) -> None:
@@ -96,12 +142,13 @@ def until(condition: Callable[[], bool], process: "subprocess.Popen[str]", secon
         time.sleep(0.02)
 
 
+@pytest.mark.usefixtures("quiet_machine")
 def test_an_interrupted_run_keeps_what_is_finished_and_is_resumed(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     selection = [f"{PACED}:prompt", f"{PACED}:slow", "numpy-dot-mean", "-p", "line-4", "-t", "float64"]
     started = subprocess.Popen(
-        command("run", *selection, "-o", str(tmp_path), "--launches", "2"),
+        [sys.executable, "-c", IN_FRONT, "run", *selection, "-o", str(tmp_path)],
         env=os.environ | {"GDBENCH_TEST_SECONDS_A_CALL": "5"},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -141,6 +188,23 @@ def test_an_interrupted_run_keeps_what_is_finished_and_is_resumed(
     capsys.readouterr()
 
 
+def test_an_interrupt_while_the_disk_takes_a_row_does_not_lose_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [verdict] = bench.verify("numpy-analytic", **LINE)
+
+    def interrupt(descriptor: int) -> NoReturn:
+        raise KeyboardInterrupt
+
+    with start_run(tmp_path, Options(), ["gdbench", "run"]) as folder:
+        with monkeypatch.context() as meanwhile:
+            meanwhile.setattr("bench.runs.journal.os.fsync", interrupt)
+            with pytest.raises(KeyboardInterrupt):
+                folder.append_verdict(verdict_record(verdict))
+        folder.finish(datetime.now(UTC), interrupted=True)
+    assert list(bench.load(folder.path).verdicts["variant"]) == ["numpy-analytic"]
+
+
 def test_verify_prints_one_strict_object_and_the_tables_elsewhere(capsys: pytest.CaptureFixture[str]) -> None:
     code = code_of(["verify", *TWO, "-p", "line-4", "-t", "float64", "--json", "-"])
     printed = capsys.readouterr()
@@ -154,7 +218,7 @@ def test_verify_prints_one_strict_object_and_the_tables_elsewhere(capsys: pytest
     assert "1 proved, 1 wrong as expected; 0 not as expected" in printed.err
 
 
-def test_time_prints_a_row_for_every_cell(capsys: pytest.CaptureFixture[str]) -> None:
+def test_time_prints_a_row_for_every_cell_whatever_the_clock_says(capsys: pytest.CaptureFixture[str]) -> None:
     code = code_of(["time", *TWO, "-p", "line-4", "-t", "float64", "--launches", "2", "--json", "-"])
     printed = capsys.readouterr()
     document = strict(printed.out)
@@ -164,6 +228,11 @@ def test_time_prints_a_row_for_every_cell(capsys: pytest.CaptureFixture[str]) ->
     for row in (timed, untimed):
         assert row.keys() >= TIMING_FIELDS | {"status"}
     assert (timed["variant"], timed["status"]) == ("numpy-analytic", "proved")
+    if timed["ns_per_iter"] is None:
+        assert timed["note"].startswith("the machine is too ")
+        assert f"not timed: numpy-analytic · line-4 · cpu · float64: {timed['note']}" in printed.err
+    else:
+        assert 0 < timed["ci_low"] <= timed["ns_per_iter"] <= timed["ci_high"]
     assert (untimed["ns_per_iter"], untimed["note"]) == (None, "not timed: wrong")
 
 
