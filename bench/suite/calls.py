@@ -103,8 +103,8 @@ class Calls:
     def line(self) -> tuple[float, float]:
         """The slope and the intercept of T(n), in nanoseconds, through the quickest short and the quickest long call.
 
-        Noise only ever adds: on two shared virtual cores the slope of the least times of a NumPy variant repeated within
-        2 % in 11 of 12 tries, while that of the medians spread by 40 %. `bench.timing.slope` takes the same.
+        Noise only ever adds: with a NumPy variant on two shared virtual cores the slope of the least times repeated
+        within 2 % in 11 of 12 tries, while that of the medians spread by 40 %. `bench.timing.slope` takes the same.
 
         Raises:
             WrongAnswerError: the last call was answered wrongly.
