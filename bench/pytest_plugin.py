@@ -61,12 +61,17 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     marks = []
     # Its hooks are there under whatever name pytest-benchmark was loaded.
     if "benchmark" in metafunc.fixturenames and not hasattr(metafunc.config.hook, "pytest_benchmark_group_stats"):
-        marks.append(pytest.mark.skip(reason=NO_PYTEST_BENCHMARK))
+        marks = [pytest.mark.skip(reason=NO_PYTEST_BENCHMARK)]
+    cells = _session(metafunc.config).cells.values()
     metafunc.parametrize(
         PARAMETERS,
         [
-            pytest.param(*key, id="-".join(key), marks=[*marks, *([pytest.mark.cuda] if key[2][:4] == "cuda" else [])])
-            for key in _session(metafunc.config).cells
+            pytest.param(
+                *cell.key,
+                id="-".join(cell.key),
+                marks=[*marks, pytest.mark.cuda] if cell.device.startswith("cuda") else marks,
+            )
+            for cell in cells
         ],
     )
 
