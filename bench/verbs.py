@@ -136,7 +136,8 @@ def gate_(arguments: Arguments) -> int:
         for requirement in requirements:
             request = replace(
                 asked,
-                variants=requirement.variant,
+                targets=requirement.variant,
+                variants=(),
                 problems=requirement.problem,
                 devices=asked.devices or requirement.device,
                 dtypes=asked.dtypes or requirement.dtype,

@@ -17,7 +17,7 @@ class Requirement:
     """One ``[[tool.gdbench.gate.cells]]``: which cells, and what must hold of each.
 
     Attributes:
-        variant: names and globs.
+        variant: names and globs, ``file.py``, ``file.py:function`` and modules.
         problem: names, globs and spec strings; the default problems where empty.
         device: where to run; the CPU where empty.
         dtype: float64 and float32 where empty.

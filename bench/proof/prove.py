@@ -75,7 +75,7 @@ class _Prover:
             return _failed(first, "0 iterations of the problem")
         shape = self._accepted_shape()
         if isinstance(shape, Failure):
-            return _failed(shape, "the probe")
+            return Finding(status=shape.status, cause=shape.cause, evidence=shape.message)
         checked = [] if shape is None else self._check_probe(shape)
         if isinstance(checked, Finding):
             return checked
@@ -91,7 +91,7 @@ class _Prover:
             if not isinstance(reply, Failure):
                 return shape
             if reply.status is not Status.UNSUPPORTED:
-                return Failure(reply.status, reply.cause, f"{reply.message} (on the probe, {shape})")
+                return Failure(reply.status, reply.cause, f"{reply.message} (in 0 iterations of the probe {shape})")
         return None
 
     def _check_probe(self, shape: Shape) -> "list[Sighting] | Finding":
