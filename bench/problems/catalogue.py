@@ -156,7 +156,6 @@ CATALOGUE: tuple[Entry, ...] = (
         "linear-4-lr0.01",
         "the line y = 2 x at x = 1..4, with a bias (nn.Linear)",
         f"notebook 000, whose own start is not known; {_RECOVERED}",
-        default=True,
     ),
     _entry(
         "notebooks",

@@ -44,12 +44,17 @@ def conclude(
     agreeing = [each for each in usable if each.large_ns <= limit_ns]
     last = len(launches) >= (wanted if out_of_time else PATIENCE * wanted)
     if len(agreeing) < (min(FEWEST_AGREEING, wanted) if last else wanted):
-        return _void(len(launches), len(usable), len(agreeing)) if last else None
+        if not last:
+            return None
+        if len(usable) < min(FEWEST_AGREEING, wanted):
+            return _void(len(launches), len(usable))
+        # No quiet speed can be told from the slowed ones: all count, and the interval is as wide as they differ.
+        agreeing, limit_ns = usable, math.inf
 
     slopes = [each.slope_ns for each in agreeing]
     mean_ns, half_ns = statistics.fmean(slopes), half_width(slopes)
     if mean_ns <= half_ns:
-        return _too_short(agreeing, plan) if last else None
+        return _lost_in_noise(agreeing, plan) if last else None
 
     large_ns = [each.large_ns for each in agreeing]
     setup_ns = max(0.0, statistics.fmean(each.setup_ns for each in agreeing))
@@ -103,20 +108,17 @@ def half_width(values: Sequence[float]) -> float:
     return float(stdtrit(len(values) - 1, 0.975)) * statistics.stdev(values) / math.sqrt(len(values))
 
 
-def _void(launches: int, usable: int, agreeing: int) -> Void:
-    if 2 * usable <= launches:
-        return Void(
-            f"the machine is too busy: in {launches - usable} of {launches} launches most calls waited for a processor"
-        )
+def _void(launches: int, usable: int) -> Void:
     return Void(
-        f"the machine is too noisy: of {launches} launches only {agreeing} agree within {percent(AGREEMENT - 1)}"
+        f"the machine is too busy: in {launches - usable} of {launches} launches most calls waited for a processor"
     )
 
 
-def _too_short(agreeing: Sequence[Line], plan: Plan) -> Void:
-    added_us = plan.n_large * statistics.fmean(each.slope_ns for each in agreeing) / 1e3
-    call_us = statistics.fmean(each.large_ns for each in agreeing) / 1e3
+def _lost_in_noise(lines: Sequence[Line], plan: Plan) -> Void:
+    added_us = plan.n_large * statistics.fmean(each.slope_ns for each in lines) / 1e3
+    call_us = statistics.fmean(each.large_ns for each in lines) / 1e3
+    between = spread([each.large_ns for each in lines])
     return Void(
-        f"an iteration takes too little time to stand out: {plan.n_large} iterations add {added_us:.3g} us "
-        f"to a call of {call_us:.3g} us"
+        f"an iteration does not stand out: {plan.n_large} iterations add {added_us:.3g} us to a call of {call_us:.3g} "
+        f"us, and launches differ by {percent(between)}"
     )

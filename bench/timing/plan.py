@@ -34,11 +34,11 @@ class Budget:
     """
 
     sampling_ns: int = 25_000_000
-    longest_ns: int = 400_000_000
-    stretch: int = 4
-    fewest_samples: int = 15
+    longest_ns: int = 200_000_000
+    stretch: int = 2
+    fewest_samples: int = 8
     target_block_ns: int = 1_000_000
-    max_block_ns: int = 8_000_000
+    max_block_ns: int = 5_000_000
     total_seconds: float = 60.0
 
 

@@ -98,6 +98,7 @@ def time_cells(
     deadline = time.monotonic() + budget.total_seconds
     order = random.Random(seed)  # noqa: S311 - an order that can be repeated, not a secret
     waiting = [_Cell(job) for job in jobs]
+    gc.collect()
     while waiting:
         order.shuffle(waiting)
         unfinished = []
@@ -202,7 +203,6 @@ class _Cell:
 @contextmanager
 def _no_collector() -> Iterator[None]:
     was_enabled = gc.isenabled()
-    gc.collect()
     gc.disable()
     try:
         yield

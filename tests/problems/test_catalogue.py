@@ -22,7 +22,6 @@ def test_names_are_unique_and_the_defaults_are_few() -> None:
     assert len(set(NAMES)) == len(NAMES)
     assert [entry.name for entry in CATALOGUE if entry.default] == [
         "line-4",
-        "linear-4-lr0.01",
         "crop-yield",
         "norris",
         "gaussian",
