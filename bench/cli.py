@@ -122,7 +122,9 @@ def build_parser() -> argparse.ArgumentParser:
     run.add_argument("--resume", metavar="RUN", help="finish an interrupted run: only what is missing is done")
 
     gate = _verb(verbs, "gate", "prove what [tool.gdbench.gate] asks for; exit 1 unless every cell is as expected")
-    gate.add_argument("--config", metavar="FILE", default="pyproject.toml", help="where the gate is written")
+    gate.add_argument(
+        "--config", metavar="FILE", default="pyproject.toml", help="where the gate is written (default: pyproject.toml)"
+    )
     _selection(gate, targets=False)
     _proof(gate)
     _output(gate)
