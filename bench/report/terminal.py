@@ -31,6 +31,7 @@ _STYLES: Mapping[Tone, str] = {
     "plain": "",
 }
 _UNLIMITED = 100_000
+_NOTES_SHOWN = 4
 
 
 def verdict_table(console: Console, verdicts: Sequence[Record]) -> None:
@@ -65,7 +66,12 @@ def timing_table(console: Console, timings: Sequence[Record]) -> None:
     if tables.marked_fastest(timings):
         console.print(shown(console, tables.FASTEST_LEGEND, "dim"))
         console.print()
-    _print_groups(console, "Noise", tables.notes(timings), "declined")
+    noisy = sorted((row for row in timings if row["note"]), key=lambda row: -float(row["dispersion"] or 0.0))
+    _print_groups(console, "Noise", tables.notes(noisy[:_NOTES_SHOWN]), "declined")
+    if len(noisy) > _NOTES_SHOWN:
+        more = f"These were the noisiest; {len(noisy) - _NOTES_SHOWN} more have a note in the timings."
+        console.print(shown(console, more, "dim"))
+        console.print()
 
 
 def shown(console: Console, words: str, style: str = "") -> Text:

@@ -62,6 +62,7 @@ def test_iterates_equal_those_of_rational_arithmetic(seed: int, bias: bool) -> N
 
 def test_far_iterates_equal_those_of_mpmath() -> None:
     problem = find("linear-4-lr0.001").problem
+    assert problem.b0 is not None
     exact = truth(problem, [1000, 100_000], DTYPES["float64"]).exact
     with mpmath.workdps(40):
         x = mpmath.matrix([[float(v), 1.0] for v in problem.x[:, 0]])
