@@ -91,14 +91,16 @@ def problem_table(console: Console, problems: "Sequence[Entry]") -> None:
     _print_listing(console, ("problem", "default", "summary [source]"), rows)
 
 
-def facts_table(console: Console, facts: Mapping[str, Any]) -> None:
+def facts_table(console: Console, facts: Mapping[str, Mapping[str, Any]]) -> None:
     """Print what ``gdbench doctor`` found, section by section."""
     for section, found in facts.items():
         console.print(shown(console, section, "bold"))
-        rows = tables.flattened(found) if isinstance(found, Mapping) else [("", str(found))]
-        width = min(34, max((len(name) for name, _ in rows), default=0))
-        for name, value in rows:
-            console.print(shown(console, f"  {name.ljust(width)}  {value}"), soft_wrap=True)
+        table = Table.grid(padding=(0, 2), pad_edge=True)
+        table.add_column(no_wrap=True)
+        table.add_column(overflow="fold")
+        for name, value in tables.flattened(found):
+            table.add_row(shown(console, name), shown(console, value))
+        console.print(table)
         console.print()
 
 
