@@ -7,9 +7,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from bench.harness import run as run
-    from bench.harness import time as time
-    from bench.harness import verify as verify
+    from bench.api import run as run
+    from bench.api import time as time
+    from bench.api import verify as verify
     from bench.problems.problem import Problem as Problem
     from bench.runs.frames import load as load
     from bench.variants.contract import Descent as Descent
@@ -25,9 +25,9 @@ _HOMES = {
     "Descent": "bench.variants.contract",
     "Unsupported": "bench.variants.contract",
     "Problem": "bench.problems.problem",
-    "verify": "bench.harness",
-    "time": "bench.harness",
-    "run": "bench.harness",
+    "verify": "bench.api",
+    "time": "bench.api",
+    "run": "bench.api",
     "load": "bench.runs.frames",
 }
 __all__ = ["Descent", "Problem", "Unsupported", "Variant", "load", "run", "time", "variant", "verify"]

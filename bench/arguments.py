@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.cli import build_parser
 from bench.errors import UsageError
+from bench.parser import build_parser
 from bench.plan import Request, known_backend
 from bench.runs.layout import is_run, read_run_file
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from bench.arguments import Arguments, as_started, options_of, request_of, run_at
-from bench.cli import HARNESS_FAILED, INTERRUPTED, NOT_AS_EXPECTED, OK
 from bench.errors import UnavailableError, UsageError
+from bench.exit_codes import HARNESS_FAILED, INTERRUPTED, NOT_AS_EXPECTED, OK
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -46,7 +46,7 @@ def list_(arguments: Arguments) -> int:
 
 def verify_(arguments: Arguments) -> int:
     """``gdbench verify``."""
-    from bench.harness import run_environment
+    from bench.recording import run_environment
     from bench.runs.records import verdict_record, verdicts_document
 
     options = options_of(arguments)
@@ -63,7 +63,7 @@ def verify_(arguments: Arguments) -> int:
 
 def time_(arguments: Arguments) -> int:
     """``gdbench time``."""
-    from bench.harness import run_environment, timing_row
+    from bench.recording import run_environment, timing_row
     from bench.runs.records import timings_document, verdict_record
 
     options = options_of(arguments)
@@ -90,7 +90,7 @@ def time_(arguments: Arguments) -> int:
 
 def run_(arguments: Arguments) -> int:
     """``gdbench run``."""
-    from bench.harness import record_proofs, record_timings, run_environment, start_run
+    from bench.recording import record_proofs, record_timings, run_environment, start_run
     from bench.runs.folder import RunFolder
     from bench.runs.records import run_document
 
@@ -124,7 +124,8 @@ def gate_(arguments: Arguments) -> int:
 
     from bench.gate.check import asked_for, held_against
     from bench.gate.config import read_gate
-    from bench.harness import Harness, run_environment
+    from bench.harness import Harness
+    from bench.recording import run_environment
     from bench.runs.records import verdict_record, verdicts_document
 
     asked, options = request_of(arguments), options_of(arguments)

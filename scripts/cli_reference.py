@@ -3,7 +3,8 @@
 import argparse
 from collections.abc import Iterator
 
-from bench.cli import HARNESS_FAILED, INTERRUPTED, NOT_AS_EXPECTED, OK, USAGE, build_parser
+from bench.exit_codes import HARNESS_FAILED, INTERRUPTED, NOT_AS_EXPECTED, OK, USAGE
+from bench.parser import build_parser
 
 INTRODUCTION = f"""\
 # Reference: the command line

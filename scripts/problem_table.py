@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from bench.problems.catalogue import CATALOGUE, Answer, NamedProblem
+from bench.problems.catalogue import CATALOGUE
 from bench.problems.learning_rate import largest_stable
+from bench.problems.named import Answer, NamedProblem
 
 HEADER = ("name", "N x D -> M", "bias", "lr", "2 / lambda_max", "source", "known answer")
 

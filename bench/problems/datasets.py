@@ -7,7 +7,7 @@ import numpy as np
 
 from bench.errors import UnavailableError
 from bench.problems import learning_rate
-from bench.problems.catalogue import Loaded
+from bench.problems.named import Loaded
 from bench.problems.problem import Problem
 
 _LOADERS = {"diabetes": "load_diabetes", "linnerud": "load_linnerud"}

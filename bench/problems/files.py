@@ -15,8 +15,8 @@ import numpy.typing as npt
 from bench.dtypes import FloatArray
 from bench.errors import UsageError
 from bench.problems import learning_rate
-from bench.problems.catalogue import NamedProblem
 from bench.problems.learning_rate import LearningRate
+from bench.problems.named import NamedProblem
 from bench.problems.problem import Problem
 
 if TYPE_CHECKING:

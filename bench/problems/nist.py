@@ -7,7 +7,7 @@ from importlib.resources import files
 import numpy as np
 
 from bench.problems import learning_rate
-from bench.problems.catalogue import Answer, Loaded
+from bench.problems.named import Answer, Loaded
 from bench.problems.problem import Problem
 
 

@@ -5,7 +5,7 @@ from functools import partial
 
 import numpy as np
 
-from bench.problems.catalogue import Answer, Loaded
+from bench.problems.named import Answer, Loaded
 from bench.problems.problem import Problem
 
 LINEAR_START = (-0.41199517, 0.38760006)

@@ -14,8 +14,8 @@ import numpy as np
 from bench.dtypes import FloatArray
 from bench.errors import UsageError
 from bench.problems import learning_rate
-from bench.problems.catalogue import Answer, Loaded
 from bench.problems.learning_rate import LearningRate
+from bench.problems.named import Answer, Loaded
 from bench.problems.problem import Problem
 
 LARGEST_ARRAY = 50_000_000

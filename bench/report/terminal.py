@@ -19,7 +19,7 @@ from bench.report.tables import Grid, Group, Record, Tone
 from bench.report.text import encodable, printable
 
 if TYPE_CHECKING:
-    from bench.problems.catalogue import Entry
+    from bench.problems.named import Entry
     from bench.variants.contract import Variant
 
 _STYLES: Mapping[Tone, str] = {

@@ -21,7 +21,8 @@ from pathlib import Path
 
 import pytest
 
-from bench.cli import build_parser, code_of
+from bench.cli import code_of
+from bench.parser import build_parser
 from bench.plan import TABLE_SUFFIXES
 from bench.problems.catalogue import select
 

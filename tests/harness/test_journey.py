@@ -15,11 +15,13 @@ from typing import Any, NoReturn
 import pytest
 
 import bench
-from bench.cli import INTERRUPTED, code_of
-from bench.harness import Options, start_run
+from bench.cli import code_of
+from bench.exit_codes import INTERRUPTED
+from bench.harness import Options
 from bench.plan import Cell, Request, plan
 from bench.proof.subject import Answer
 from bench.proof.verdict import Status
+from bench.recording import start_run
 from bench.runs.layout import read_run_file
 from bench.runs.records import verdict_record
 from bench.timing.record import Timing

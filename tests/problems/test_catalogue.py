@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from bench.errors import UsageError
-from bench.problems.catalogue import CATALOGUE, Entry, find, select
+from bench.problems.catalogue import CATALOGUE, find, select
 from bench.problems.learning_rate import largest_stable
+from bench.problems.named import Entry
 from bench.problems.synthetic import described, parse
 
 NAMES = [entry.name for entry in CATALOGUE]

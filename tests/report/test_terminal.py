@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
-from bench.problems.catalogue import Entry
+from bench.problems.named import Entry
 from bench.report import tables, terminal
 from bench.report.text import printable
 from bench.variants.contract import Variant

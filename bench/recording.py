@@ -1,0 +1,104 @@
+"""From verdicts and timings to the run folder: each cell is in the journal as soon as it ends."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bench.harness import Harness, Options, Proved, Timed
+from bench.plan import Cell
+from bench.proof.sighting import Observation
+from bench.proof.subject import Failure
+from bench.proof.verdict import Status
+from bench.runs.environment import environment
+from bench.runs.folder import RunFolder
+from bench.runs.records import Record, cell_of, timing_record, untimed_record, verdict_record
+from bench.timing.record import Timing
+
+
+def start_run(results: Path, options: Options, command: Sequence[str]) -> RunFolder:
+    """A new run folder, with what the run is measured on."""
+    return RunFolder.create(
+        results,
+        datetime.now(UTC),
+        environment=run_environment(options),
+        command=command,
+        seed=options.seed,
+    )
+
+
+def run_environment(options: Options) -> dict[str, Any]:
+    """The facts of this machine and of how workers are started."""
+    return environment(threads=options.limits.thread_settings())
+
+
+def record_proofs(harness: Harness, cells: Iterable[Cell], folder: RunFolder) -> Iterator[Proved]:
+    """Prove the cells, each in the journal as soon as it ends, and yield those that are still to be timed.
+
+    Cells that the journal already has, verdict and timing, are not done again. A cell whose verdict alone is there is
+    proved anew before it is timed: no number without a proof.
+    """
+    done = folder.finished_cells()
+    judged = {cell_of(row): row["status"] for row in done.verdicts}
+    timed = {cell_of(row) for row in done.timings}
+    for cell in cells:
+        if cell.key in timed or judged.get(cell.key, Status.PROVED.value) != Status.PROVED.value:
+            continue
+        proved = harness.prove(cell)
+        if cell.key not in judged:
+            folder.append_verdict(verdict_record(proved.verdict), iterate_records(proved))
+        if proved.verdict.proved:
+            yield proved
+
+
+def record_timings(
+    harness: Harness,
+    proved: Sequence[Proved],
+    folder: RunFolder,
+    on_launch: Callable[[Cell, int], None] | None = None,
+) -> Iterator[Timed]:
+    """Time proved cells, each in the journal as soon as it ends."""
+    for one in harness.time(proved, on_launch):
+        folder.append_timing(timing_row(one))
+        yield one
+
+
+def timing_row(timed: Timed) -> Record:
+    """The row of a timed cell; where there is no timing, its numbers are missing and its note says why."""
+    if isinstance(timed.outcome, Timing):
+        return timing_record(timed.outcome)
+    reason = timed.outcome.message if isinstance(timed.outcome, Failure) else timed.outcome.reason
+    return untimed_record(timed.cell.variant, timed.cell.key, reason)
+
+
+def iterate_records(proved: Proved) -> list[Record]:
+    """The rows of the ``iterates`` frame: every component of every state that was seen."""
+    variant, problem, device, dtype = proved.cell.key
+    has_bias = proved.cell.data is not None and proved.cell.data.b0 is not None
+    rows: list[Record] = []
+    for seen in proved.observations:
+        bias_row = seen.observed.shape[-2] - 1 if _with_bias(seen, has_bias) else None
+        for place in np.ndindex(seen.observed.shape):
+            *batch, parameter, output = place
+            index = [*batch, output] if parameter == bias_row else [*batch, output, parameter]
+            rows.append(
+                {
+                    "variant": variant,
+                    "problem": problem,
+                    "device": device,
+                    "dtype": dtype,
+                    "probe": seen.probe,
+                    "n": seen.n_iters,
+                    "component": f"{'b' if parameter == bias_row else 'w'}[{','.join(map(str, index))}]",
+                    "observed": float(seen.observed[place]),
+                    "exact": float(seen.exact[place]),
+                    "bound": float(seen.bound[place]),
+                }
+            )
+    return rows
+
+
+def _with_bias(seen: Observation, problem_has_bias: bool) -> bool:
+    return "+ bias" in seen.probe if seen.probe.startswith("probe") else problem_has_bias
