@@ -61,7 +61,8 @@ class Cell:
         problem: the problem's name.
         data: its data, in float64; ``None`` where it is not on this machine.
         obstacle: what is known of the cell before it is run, when that settles it.
-        required: the user named this variant, device or problem, so that its being unavailable is not as expected.
+        required: the user named what the cell may lack (its data, its device, or the variant whose backend is not here),
+            so that its being unavailable is not as expected.
     """
 
     variant: Variant
@@ -119,7 +120,7 @@ def plan(
             device,
             dtype,
             available[variant.backend],
-            required=one.required or bool(request.devices) or variant.name in chosen.by_name,
+            named=bool(request.devices) or variant.name in chosen.by_name,
         )
         for one in data
         for dtype in dtypes
@@ -268,7 +269,7 @@ def _cell(
     dtype: str,
     available: "Sequence[str] | UnavailableError",
     *,
-    required: bool,
+    named: bool,
 ) -> Cell:
     obstacle: Finding | None = None
     if data.problem is None:
@@ -289,6 +290,8 @@ def _cell(
         obstacle = Finding(
             status=Status.UNSUPPORTED, evidence=f"{variant.backend} does not compute in {dtype}, only in {computes}"
         )
+    # What is missing was asked for: the data by the problem's name, the backend or device by the variant's or its own.
+    required = data.required if data.problem is None else named
     return Cell(variant, data.name, data.problem, device, dtype, obstacle, required=required)
 
 

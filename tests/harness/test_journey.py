@@ -311,7 +311,7 @@ def test_what_is_asked_for_by_name_is_required_and_what_a_wildcard_finds_is_not(
     assert required(targets=("numpy-analytic",), problems=("line-[4]",))
     assert required(variants=("numpy-analytic",), problems=("line-[4]",))
     assert required(targets=(f"{PACED}:prompt",), problems=("line-[4]",))
-    assert required(variants=("numpy-analyti?",))
+    assert not required(variants=("numpy-analyti?",))  # the data named are here; the backend was not asked for
     assert required(variants=("numpy-analyti?",), problems=("line-[4]",), devices=("cpu",))
     assert not required(variants=("numpy-analyti?",), problems=("line-[4]",))
 

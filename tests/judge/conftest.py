@@ -1,6 +1,7 @@
 """A workshop for all the tests of the judge, and the problems that they send through it."""
 
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,12 @@ collect_ignore_glob = ["targets/*"]
 """The targets are for workers to import, not for pytest."""
 
 TARGETS = Path(__file__).parent / "targets"
+
+
+@pytest.fixture(autouse=True)
+def torch_where_it_is_needed(request: pytest.FixtureRequest) -> None:
+    if "torch" in request.node.name and find_spec("torch") is None:
+        pytest.skip("torch is not installed")
 
 
 @pytest.fixture(scope="session")

@@ -10,6 +10,9 @@ from xml.etree import ElementTree
 
 import pytest
 
+for needed in ("jinja2", "altair", "vl_convert"):
+    pytest.importorskip(needed, reason=f"{needed} is not installed: pip install 'gdbench[html]'")
+
 from bench.errors import UnavailableError
 from bench.report import charts, tables
 from bench.report.html import html_report
