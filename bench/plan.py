@@ -61,7 +61,7 @@ class Cell:
         problem: the problem's name.
         data: its data, in float64; ``None`` where it is not on this machine.
         obstacle: what is known of the cell before it is run, when that settles it.
-        required: the user named what the cell may lack (its data, its device, or the variant whose backend is not here),
+        required: the user named what the cell may lack (its data, its device, or a variant whose backend is not),
             so that its being unavailable is not as expected.
     """
 
