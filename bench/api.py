@@ -1,14 +1,13 @@
 """What ``from bench import verify, time, run`` gives: the command line's verbs as functions."""
 
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from bench.harness import Harness, Options
 from bench.plan import Request
 from bench.proof.verdict import Verdict
-from bench.recording import record_proofs, record_timings, start_run
+from bench.recording import finish_run, record_proofs, record_timings, start_run
 from bench.timing.record import Timing
 
 
@@ -52,5 +51,5 @@ def run(*targets: str, results: str | Path = "results", options: Options | None 
             proved = list(record_proofs(harness, cells, folder))
             for _ in record_timings(harness, proved, folder):
                 pass
-            folder.finish(datetime.now(UTC))
+            finish_run(folder)
             return folder.path

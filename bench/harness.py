@@ -59,6 +59,11 @@ class Proved:
     verdict: Verdict
     observations: tuple[Observation, ...]
 
+    @property
+    def to_be_timed(self) -> bool:
+        """Whether a timing is to follow, and may."""
+        return self.verdict.proved and self.cell.timed
+
 
 @dataclass(frozen=True, slots=True)
 class Timed:
@@ -117,9 +122,9 @@ class Harness:
         return Proved(cell, verdict, proof.observations)
 
     def time(self, proved: Sequence[Proved], on_launch: Callable[[Cell, int], None] | None = None) -> Iterator[Timed]:
-        """Time the proved cells among these, each as soon as its launches agree."""
+        """Time the proved cells among these that are to be timed, each as soon as its launches agree."""
         cells: dict[tuple[str, ...], Cell] = {one.cell.key: one.cell for one in proved}
-        jobs = [self._job(one) for one in proved if one.verdict.proved]
+        jobs = [self._job(one) for one in proved if one.to_be_timed]
         report = None if on_launch is None else lambda job, n: on_launch(cells[job.key], n)
         for job, outcome in time_cells(
             jobs,

@@ -23,6 +23,9 @@ TABLE_SUFFIXES = (".csv", ".parquet")
 ACCELERATORS = ("cuda", "mps", "xpu")
 """Devices beside the CPU that some backend may have; asked for any other, NumPy too says that it is not here."""
 
+TIMED_WHEN_NAMED = frozenset({"as-published"})
+"""Families that are there to be judged: a request that names no variant proves them and does not time them."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
@@ -63,6 +66,7 @@ class Cell:
         obstacle: what is known of the cell before it is run, when that settles it.
         required: the user named what the cell may lack (its data, its device, or a variant whose backend is not),
             so that its being unavailable is not as expected.
+        timed: whether a timing follows the proof.
     """
 
     variant: Variant
@@ -72,6 +76,7 @@ class Cell:
     dtype: str
     obstacle: Finding | None = None
     required: bool = False
+    timed: bool = True
 
     @property
     def key(self) -> tuple[str, str, str, str]:
@@ -113,6 +118,7 @@ def plan(
     variants = chosen.all()
     data = _chosen_problems(request)
     available = {backend: _available(backend, devices_of) for backend in dict.fromkeys(v.backend for v in variants)}
+    all_are_timed = bool(request.targets or request.variants)
     cells = [
         _cell(
             variant,
@@ -121,6 +127,7 @@ def plan(
             dtype,
             available[variant.backend],
             named=bool(request.devices) or variant.name in chosen.by_name,
+            timed=all_are_timed or variant.family not in TIMED_WHEN_NAMED,
         )
         for one in data
         for dtype in dtypes
@@ -270,6 +277,7 @@ def _cell(
     available: "Sequence[str] | UnavailableError",
     *,
     named: bool,
+    timed: bool,
 ) -> Cell:
     obstacle: Finding | None = None
     if data.problem is None:
@@ -292,7 +300,7 @@ def _cell(
         )
     # What is missing was asked for: the data by the problem's name, the backend or device by the variant's or its own.
     required = data.required if data.problem is None else named
-    return Cell(variant, data.name, data.problem, device, dtype, obstacle, required=required)
+    return Cell(variant, data.name, data.problem, device, dtype, obstacle, required=required, timed=timed)
 
 
 def known_backend(name: str) -> str:

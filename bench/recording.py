@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from bench.errors import UnavailableError
 from bench.harness import Harness, Options, Proved, Timed
 from bench.plan import Cell
 from bench.proof.sighting import Observation
@@ -14,6 +15,7 @@ from bench.proof.subject import Failure
 from bench.proof.verdict import Status
 from bench.runs.environment import environment
 from bench.runs.folder import RunFolder
+from bench.runs.layout import replace_file
 from bench.runs.records import Record, cell_of, timing_record, untimed_record, verdict_record
 from bench.timing.record import Timing
 
@@ -44,12 +46,13 @@ def record_proofs(harness: Harness, cells: Iterable[Cell], folder: RunFolder) ->
     judged = {cell_of(row): row["status"] for row in done.verdicts}
     timed = {cell_of(row) for row in done.timings}
     for cell in cells:
-        if cell.key in timed or judged.get(cell.key, Status.PROVED.value) != Status.PROVED.value:
+        settled = cell.key in judged and (judged[cell.key] != Status.PROVED.value or not cell.timed)
+        if settled or cell.key in timed:
             continue
         proved = harness.prove(cell)
         if cell.key not in judged:
             folder.append_verdict(verdict_record(proved.verdict), iterate_records(proved))
-        if proved.verdict.proved:
+        if proved.to_be_timed:
             yield proved
 
 
@@ -63,6 +66,25 @@ def record_timings(
     for one in harness.time(proved, on_launch):
         folder.append_timing(timing_row(one))
         yield one
+
+
+def finish_run(folder: RunFolder, *, interrupted: bool = False) -> str | None:
+    """Write the run's tables and its page.
+
+    Returns:
+        Why there is no page, where what draws it is not installed.
+    """
+    from bench.report.html import html_report  # noqa: PLC0415 - nothing before the end of a run needs it
+
+    done = folder.finished_cells()
+    folder.finish(datetime.now(UTC), interrupted=interrupted)
+    timed = [row for row in done.timings if row["ns_per_iter"] is not None]
+    try:
+        page = html_report(folder.start.environment, done.verdicts, timed, done.iterates)
+    except UnavailableError as error:
+        return f"no HTML page was written: {error}"
+    replace_file(folder.path / "report.html", page.encode())
+    return None
 
 
 def timing_row(timed: Timed) -> Record:

@@ -3,12 +3,11 @@
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from bench.arguments import Arguments, as_started, options_of, request_of, run_at
-from bench.errors import UnavailableError, UsageError
+from bench.errors import UsageError
 from bench.exit_codes import HARNESS_FAILED, INTERRUPTED, NOT_AS_EXPECTED, OK
 
 if TYPE_CHECKING:
@@ -17,7 +16,6 @@ if TYPE_CHECKING:
     from bench.gate.config import Requirement
     from bench.harness import Harness, Options, Proved
     from bench.plan import Cell
-    from bench.runs.folder import RunFolder
     from bench.runs.records import Record
 
 T = TypeVar("T")
@@ -75,7 +73,7 @@ def time_(arguments: Arguments) -> int:
         for cell in _with_progress(cells, arguments):
             judged.append(harness.prove(cell))
             verdicts.append(verdict_record(judged[-1].verdict))
-        with _launches(arguments, sum(one.verdict.proved for one in judged), options) as on_launch:
+        with _launches(arguments, sum(one.to_be_timed for one in judged), options) as on_launch:
             for one in harness.time(judged, on_launch):
                 timings.append(timing_row(one))
                 failed |= one.failed
@@ -90,7 +88,7 @@ def time_(arguments: Arguments) -> int:
 
 def run_(arguments: Arguments) -> int:
     """``gdbench run``."""
-    from bench.recording import record_proofs, record_timings, run_environment, start_run
+    from bench.recording import finish_run, record_proofs, record_timings, run_environment, start_run
     from bench.runs.folder import RunFolder
     from bench.runs.records import run_document
 
@@ -99,17 +97,20 @@ def run_(arguments: Arguments) -> int:
         resumed, arguments = Path(arguments.resume), as_started(arguments)
     options = options_of(arguments)
     failed = False
-    with _harness(arguments, options) as (harness, cells):
-        # Not before the plan is known: a request that cannot be carried out leaves no folder, and no run unfinished.
-        with RunFolder.open(resumed) if resumed else start_run(Path(arguments.results), options, _command()) as folder:
-            with _finishing(arguments) as interrupted:
-                proved = list(record_proofs(harness, _with_progress(cells, arguments), folder))
-                with _launches(arguments, len(proved), options) as on_launch:
-                    for one in record_timings(harness, proved, folder, on_launch):
-                        failed |= one.failed
-            done = folder.finished_cells()
-            folder.finish(datetime.now(UTC), interrupted=bool(interrupted))
-        _write_page(folder, done.verdicts, _timed(done.timings), done.iterates)
+    # The folder not before the plan is known: a request that cannot be carried out leaves no run unfinished.
+    with (
+        _harness(arguments, options) as (harness, cells),
+        RunFolder.open(resumed) if resumed else start_run(Path(arguments.results), options, _command()) as folder,
+    ):
+        with _finishing(arguments) as interrupted:
+            proved = list(record_proofs(harness, _with_progress(cells, arguments), folder))
+            with _launches(arguments, len(proved), options) as on_launch:
+                for one in record_timings(harness, proved, folder, on_launch):
+                    failed |= one.failed
+        done = folder.finished_cells()
+        no_page = finish_run(folder, interrupted=bool(interrupted))
+    if no_page is not None:
+        _complain(no_page)
     _show(arguments, done.verdicts, done.timings)
     if not arguments.quiet:
         _console(arguments).print(f"kept in {folder.path}", soft_wrap=True, highlight=False)
@@ -329,19 +330,6 @@ def _latest(results: Path) -> Path:
     if not runs:
         raise UsageError(f"{results} holds no run. `gdbench run` makes one; or name a run folder.")
     return runs[-1]
-
-
-def _write_page(
-    folder: "RunFolder", verdicts: "Sequence[Record]", timings: "Sequence[Record]", iterates: "Sequence[Record]"
-) -> None:
-    from bench.report.html import html_report
-
-    try:
-        page = html_report(folder.start.environment, verdicts, timings, iterates)
-    except UnavailableError as error:
-        _complain(f"no HTML page was written: {error}")
-    else:
-        _write(folder.path / "report.html", page)
 
 
 def _write_json(target: str, document: Any) -> None:

@@ -152,7 +152,8 @@ def module_files(module: str) -> list[tuple[str, Path]]:
     """The source files of a module, or of a package and all modules inside it, found without importing any.
 
     Returns:
-        Full module names and their files, in alphabetical order; a package comes before its modules.
+        Full module names and their files: a package, its modules, then those of the packages inside it, each in
+        alphabetical order.
 
     Raises:
         UsageError: there is no such module here, or it has no Python source.
@@ -173,7 +174,7 @@ def module_files(module: str) -> list[tuple[str, Path]]:
         as_file = Path(*module.split(".")).with_suffix(".py")
         advice = f"Name its file: {as_file}." if as_file.is_file() else "Check its spelling, and that it is installed."
         raise UsageError(f"No Python source of a module {module!r} was found. {advice}")
-    return sorted(found.items())
+    return sorted(found.items(), key=lambda item: (item[0].count("."), item[0]))
 
 
 def _top_level_places(top: str) -> list[Path]:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -103,13 +104,14 @@ def test_time_from_python_gives_the_proved_cell_alone() -> None:
     assert timing.verdict.verdict.variant == "numpy-analytic"
 
 
+@pytest.mark.skipif(find_spec("altair") is None, reason="the page needs gdbench[html]")
 @pytest.mark.usefixtures("quiet_machine")
 def test_a_run_is_a_whole_folder_and_the_next_run_another(tmp_path: Path) -> None:
     first = bench.run(*TWO, results=tmp_path, **LINE)
     kept = {file.name: file.read_bytes() for file in first.iterdir()}
     assert set(kept) == {
         "run.json", "journal.jsonl", "verdicts.parquet", "verdicts.csv", "timings.parquet", "timings.csv",
-        "iterates.parquet", "iterates.csv",
+        "iterates.parquet", "iterates.csv", "report.html",
     }  # fmt: skip
     second = bench.run(*TWO, results=tmp_path, **LINE)
     assert second != first
