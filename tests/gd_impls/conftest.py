@@ -11,7 +11,7 @@ from bench.problems.problem import Problem
 from bench.variants.contract import Descent
 from bench.variants.discovery import scan
 
-TARGETS = {variant.name: variant.target for variant in scan(["gd_impls"]).variants}
+VARIANTS = {variant.name: variant for variant in scan(["gd_impls"]).variants}
 
 
 def run_in_numpy(function: Any, problem: Problem, n_iters: int, dtype: str) -> Descent:
@@ -70,8 +70,8 @@ def descend() -> Descend:
     """
 
     def descend(name: str, problem: Problem, n_iters: int, dtype: str = "float32", device: str = "cpu") -> Descent:
-        module, _, function = TARGETS[name].partition(":")
-        if name.startswith("torch"):
+        module, _, function = VARIANTS[name].target.partition(":")
+        if VARIANTS[name].backend == "torch":
             pytest.importorskip("torch", reason="the variants for torch need torch")
             return run_in_torch(getattr(import_module(module), function), problem, n_iters, dtype, device)
         return run_in_numpy(getattr(import_module(module), function), problem, n_iters, dtype)

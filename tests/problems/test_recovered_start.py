@@ -113,6 +113,19 @@ def test_first_row_leaves_two_starts_and_the_second_row_one() -> None:
     assert abs(predictions[1] - float(WEIGHTS[1])) > 0.5
 
 
+def test_the_first_two_rows_predict_the_other_eight() -> None:
+    # Two losses are two equations for the two numbers of the start, solved from the candidate that the rows leave.
+    w, b = min(candidates(), key=lambda start: abs(start[1]))
+    u, losses = w - 2, np.array([float(loss) for loss in LOSSES[:2]])
+    for _ in range(20):
+        jacobian = modes()[:2] @ [[2 * u, 0], [b, u], [0, 2 * b]]
+        change = np.linalg.solve(jacobian, losses - modes()[:2] @ [u * u, u * b, b * b])
+        u, b = u + change[0], b + change[1]
+    rows = exact_rows(Fraction(u) + 2, Fraction(b))
+    assert [f"{float(w):.3f}" for w, _ in rows] == WEIGHTS
+    assert [float(loss) for _, loss in rows[2:]] == pytest.approx([float(loss) for loss in LOSSES[2:]], rel=1e-5)
+
+
 def test_the_whole_table_pins_the_start_to_one_number_of_the_lattice() -> None:
     centre = refined(*min(candidates(), key=lambda start: abs(start[1])))
     assert centre == pytest.approx(LINEAR_START, abs=1e-6)
