@@ -175,7 +175,7 @@ def rounded_once(a: Array32, b: Array32) -> np.float32:
 
 
 def as_it_ran(first: int, last: int, n_iters: int, dot: Dot, kernel: dict[str, float], name: str) -> list[str]:
-    """The losses that a NumPy cell prints whose w is the kernel's variable ``name``, a Python float; data in float32."""
+    """The losses that a NumPy cell prints; its w is the variable ``name``, a Python float, and its data are float32."""
     x = np.arange(first, last + 1, dtype=np.float32)
     losses = []
     for _ in range(n_iters):
