@@ -1,11 +1,15 @@
-"""From a trajectory that is not gradient descent's to the name of the fault."""
+"""From evidence that a variant is not gradient descent to the name of its fault."""
 
 from dataclasses import dataclass
 
-from bench.dtypes import Dtype
-from bench.proof.causes import CAUSES, UNKNOWN
-from bench.proof.sighting import Sighting
-from bench.proof.trajectory import Trajectory
+import numpy as np
+
+from bench.proof.causes import ELSEWHERE, LOSSES, TIERS, UNKNOWN, UNSTEADY
+from bench.proof.causes.cause import Cause
+from bench.proof.evidence import Evidence
+
+SHORTEST = 3
+"""Fewer updates than this name nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,28 +29,36 @@ class Diagnosis:
     sentence: str
 
 
-def diagnose(sighting: Sighting, dtype: Dtype) -> Diagnosis:
-    """Name the fault in a probe's states after 0, 1, 2, ... iterations.
+def diagnose(evidence: Evidence) -> Diagnosis:
+    """Name the fault that the evidence shows.
 
-    Args:
-        sighting: the probe's; where a call failed, only the states before it are used, and at least four must be there.
-        dtype: the format of the states.
+    The causes are tried tier by tier, from hypotheses without a free number to those with many. The first tier in
+    which any fits decides: a richer hypothesis that contains a plainer one which fits says nothing new.
     """
-    last = 0
-    while any(n == last + 1 for n, _ in sighting.answers):
-        last += 1
-    if last < 3:
-        return Diagnosis(UNKNOWN, None, (), f"only {last} iterations could be seen, too few to name the fault")
-    trajectory = Trajectory(
-        sighting.truth.system,
-        sighting.truth.lr,
-        dtype,
-        [sighting.truth.start, *(sighting.state(n) for n in range(1, last + 1))],
-    )
-    fitting = [(cause, match) for cause in CAUSES if (match := cause.test(trajectory)) is not None]
-    if not fitting:
-        tested = ", ".join(cause.code for cause in CAUSES if not cause.code.startswith("contract."))
-        return Diagnosis(UNKNOWN, None, (), f"not gradient descent, and none of {tested}")
-    (cause, match), *others = fitting
-    alternatives = dict.fromkeys([*(other.code for other, _ in others), *cause.same_as])
-    return Diagnosis(cause.code, match.factor, tuple(alternatives), match.sentence)
+    if evidence.departure is not None and evidence.departure.of == "loss":
+        tiers = LOSSES
+    elif evidence.last < SHORTEST:
+        return Diagnosis(UNKNOWN, None, (), f"only {evidence.last} iterations could be seen, too few to name the fault")
+    elif evidence.unsteady:
+        tiers = UNSTEADY
+    else:
+        tiers = ELSEWHERE if evidence.trajectory.right else TIERS
+    for tier in tiers:
+        fitting = [(cause, match) for cause in tier if (match := cause.match(evidence)) is not None]
+        if fitting:
+            (cause, match), *others = fitting
+            also = dict.fromkeys([*(other.code for other, _ in others), *match.alternatives, *cause.same_as])
+            also.pop(cause.code, None)
+            return Diagnosis(cause.code, match.factor, tuple(also), match.sentence)
+    return Diagnosis(UNKNOWN, None, (), _unexplained(evidence, tiers))
+
+
+def _unexplained(evidence: Evidence, tiers: tuple[tuple[Cause, ...], ...]) -> str:
+    families = dict.fromkeys(cause.code.partition(".")[0] for tier in tiers for cause in tier)
+    ruled_out = f"ruled out: every cause of {', '.join(families)}" if families else "no cause is known to look so"
+    if tiers is not TIERS:
+        return f"not gradient descent; {ruled_out}"
+    gains = evidence.trajectory.gains()
+    low, high = float(np.min(gains)), float(np.max(gains))
+    nearly = f"its gradient is {low:.4g} to {high:.4g} times the right one" if 0 < low <= high < 1.5 * low else ""
+    return "; ".join(part for part in ("not gradient descent", nearly, ruled_out) if part)

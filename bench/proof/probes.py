@@ -5,7 +5,7 @@ realisable; the start is random. Every number is a short binary fraction, the sa
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -24,6 +24,13 @@ SHORT_STEP_FRACTION = 0.11
 SHORT_SAMPLES = 5
 
 PROBE_ITERATIONS = 9
+
+MAGNIFICATION = 2.0**15
+"""A power of two near 3e4: gradients 1e9 times as large, and not one digit of the iterates another."""
+
+SETTLING_ITERATIONS = 600
+SETTLING_RATE = 0.034
+"""What the slowest component loses in one update: after 600 the usual stopping rules have fired, and 1e-9 is left."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +74,40 @@ def shapes_for(problem: Problem, *, short: bool) -> Iterator[Shape]:
 def probe(shape: Shape) -> Problem:
     """The probe of that shape; the same one every time."""
     return _made(shape, seed=20191123)
+
+
+@lru_cache
+def other_data(shape: Shape) -> Problem:
+    """Other data, another start and another learning rate in the same shape."""
+    return _made(shape, seed=19471206)
+
+
+def magnified(problem: Problem) -> Problem:
+    """The same problem in another unit of the data: exactly the same iterates from gradients 2**30 times as large."""
+    return replace(problem, x=problem.x * MAGNIFICATION, y=problem.y * MAGNIFICATION, lr=problem.lr / MAGNIFICATION**2)
+
+
+@lru_cache
+def settling(shape: Shape) -> Problem:
+    """A realisable problem of that shape, whose exact optimum every update moves towards for `SETTLING_ITERATIONS`.
+
+    Its targets are exact in float32 and longer formats only.
+    """
+    random = np.random.Generator(np.random.PCG64(20260301))
+    leading = () if shape.batch is None else (shape.batch,)
+    n, d, m = shape.n_samples, shape.n_features, shape.n_outputs
+    # Orthogonal columns of unequal lengths, far from zero mean: the eigenvalues are chosen, none by chance.
+    waves = np.cos(np.pi * np.outer(np.arange(n) + 0.5, np.arange(1, d + 1)) / n)
+    lengths = 0.25 * 4.0 ** (np.arange(d) / max(d - 1, 1))
+    x = np.broadcast_to(np.round(64 * lengths * waves) / 64, (*leading, n, d))
+    goal_w = random.integers(-8, 9, (*leading, m, d)) / 8
+    goal_b = random.integers(-8, 9, (*leading, m)) / 8 if shape.bias else None
+    y = x @ goal_w.swapaxes(-1, -2) + (0.0 if goal_b is None else goal_b[..., np.newaxis, :])
+    w0 = _short(random.uniform(2, 3, (*leading, m, d)))
+    b0 = _short(random.uniform(2, 3, (*leading, m))) if shape.bias else None
+    at_rest = Problem(x, y, w0, b0, 1.0)
+    lr = float(_short(np.asarray(SETTLING_RATE / System.of(at_rest).eigen[0].min())))
+    return Problem(x, y, w0, b0, lr)
 
 
 def _made(shape: Shape, seed: int) -> Problem:

@@ -5,15 +5,15 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from bench.dtypes import DTYPES, Dtype, rounded
+from bench.dtypes import Dtype, rounded
 from bench.oracle.convergence import iterations_to_converge
 from bench.oracle.memory import system_of
 from bench.oracle.reach import out_of_range
 from bench.problems.problem import Problem
-from bench.proof.diagnosis import Diagnosis, diagnose
+from bench.proof.naming import REPEATED, TRAJECTORY, Naming
 from bench.proof.power import ENOUGH, powers
-from bench.proof.probes import PROBE_ITERATIONS, Shape, probe, shapes_for
-from bench.proof.sighting import Departure, Observation, Sighting, see
+from bench.proof.probes import SETTLING_ITERATIONS, Shape, magnified, other_data, probe, settling, shapes_for
+from bench.proof.sighting import Observation, Sighting, see
 from bench.proof.subject import Failure, Subject
 from bench.proof.verdict import Finding, Status
 
@@ -24,8 +24,11 @@ DIVERGENCE_FACTOR = 1.1
 """The learning rate of the diverging run, over the largest stable one."""
 
 DIVERGENCE_ITERATIONS = 12
-TRAJECTORY = tuple(range(PROBE_ITERATIONS + 1))
-RESTART_AFTER, RESTART_FOR = 5, 4
+RESTART_FOR = 4
+PROBE_FEW = 3
+
+LONG_RUN_UNIT_ROUNDOFF = 2.0**-24
+"""Shorter formats cannot hold the targets of the probe that settles, and have no digits left when it has settled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +61,11 @@ class _Prover:
         self, subject: Subject, problem: Problem, dtype: Dtype, computes_in: Sequence[str], iterations: int | None
     ) -> None:
         self._subject, self._problem, self._dtype = subject, problem, dtype
-        self._computes_in, self._iterations = computes_in, iterations
+        self._iterations = iterations
         self._system = system_of(problem)
+        self._shape: Shape | None = None
         self._sightings: list[Sighting] = []
+        self._naming = Naming(subject, problem, dtype, computes_in, self._see)
 
     def run(self) -> Proof:
         finding = self._find()
@@ -76,10 +81,11 @@ class _Prover:
         shape = self._accepted_shape()
         if isinstance(shape, Failure):
             return Finding(status=shape.status, cause=shape.cause, evidence=shape.message)
+        self._shape = shape
         checked = [] if shape is None else self._check_probe(shape)
         if isinstance(checked, Finding):
             return checked
-        own = self._check_problem(shape)
+        own = self._check_problem()
         if isinstance(own, Finding):
             return own
         return self._proved([*checked, own], own)
@@ -95,17 +101,29 @@ class _Prover:
         return None
 
     def _check_probe(self, shape: Shape) -> "list[Sighting] | Finding":
-        name = f"probe {shape}"
-        trajectory = self._see(name, probe(shape), (*TRAJECTORY, RESTART_AFTER))
-        fault = self._fault(trajectory, shape)
+        name, made = f"probe {shape}", probe(shape)
+        trajectory = self._see(name, made, TRAJECTORY)
+        fault = self._fault(trajectory)
         if fault is not None:
             return fault
-        state = trajectory.answers[RESTART_AFTER][1]
-        onward = replace(probe(shape), w0=state.w, b0=state.b)
-        restart = self._see(f"{name}, restarted", onward, (RESTART_FOR,))
-        return self._fault(restart, None) or [trajectory]
+        state = trajectory.answers[REPEATED][1]
+        fault = self._fault(self._see(f"{name}, restarted", replace(made, w0=state.w, b0=state.b), (RESTART_FOR,)))
+        if fault is not None:
+            return fault
+        further = {
+            "with other data": (other_data(shape), (PROBE_FEW,)),
+            "with data 2**15 times as large": (magnified(made), (PROBE_FEW,)),
+        }
+        if self._dtype.unit_roundoff <= LONG_RUN_UNIT_ROUNDOFF:
+            further["that settles"] = (settling(shape), (SETTLING_ITERATIONS,))
+        for what, (problem, n_iters) in further.items():
+            if out_of_range(problem, system_of(problem), self._dtype) is None:
+                fault = self._fault(self._see(f"{name}, {what}", problem, n_iters))
+                if fault is not None:
+                    return fault
+        return [trajectory]
 
-    def _check_problem(self, shape: Shape | None) -> Sighting | Finding:
+    def _check_problem(self) -> Sighting | Finding:
         last = self._iterations or min(
             CONVERGENCE_CAP, iterations_to_converge(self._problem, self._system) or CONVERGENCE_CAP
         )
@@ -113,15 +131,14 @@ class _Prover:
             last //= 2
         last = max(last, 4)
         sighting = self._see("problem", self._problem, (0, 1, 2, 3, last))
-        fault = self._fault(sighting, shape) or self._check_one_step(sighting)
+        fault = self._fault(sighting) or self._check_one_step(sighting)
         if fault is not None:
             return fault
         limit = self._system.largest_learning_rate
         if np.isfinite(limit):
             diverging = replace(self._problem, lr=DIVERGENCE_FACTOR * limit)
             if out_of_range(diverging, self._system, self._dtype, n_iters=DIVERGENCE_ITERATIONS) is None:
-                run = self._see("problem, lr over the limit", diverging, (DIVERGENCE_ITERATIONS,))
-                fault = self._fault(run, shape)
+                fault = self._fault(self._see("problem, lr over the limit", diverging, (DIVERGENCE_ITERATIONS,)))
                 if fault is not None:
                     return fault
         return sighting
@@ -130,15 +147,15 @@ class _Prover:
         """One update from the last observed state: the bound of a single step, however wide the run's has become."""
         state = sighting.answers[-1][1]
         step = self._see("problem, one step on", replace(self._problem, w0=state.w, b0=state.b), (1,))
-        return self._fault(step, None)
+        return self._fault(step)
 
     def _see(self, name: str, problem: Problem, n_iters: tuple[int, ...], dtype: Dtype | None = None) -> Sighting:
         sighting = see(self._subject, name, problem, n_iters, dtype or self._dtype)
         self._sightings.append(sighting)
         return sighting
 
-    def _fault(self, sighting: Sighting, shape: Shape | None) -> Finding | None:
-        """What is wrong with a sighting, if anything; ``shape`` is the probe that can name it."""
+    def _fault(self, sighting: Sighting) -> Finding | None:
+        """What is wrong with a sighting, if anything."""
         if sighting.failure is not None:
             n, failure = sighting.failure
             early = sighting.departure()
@@ -146,50 +163,7 @@ class _Prover:
             if failure.cause != "contract.not-finite" or early is None:
                 return _failed(failure, f"{n} iterations of the {sighting.probe}")
         departure = sighting.departure()
-        if departure is None:
-            return None
-        on_probe = sighting.probe.startswith("probe") and shape is not None
-        if departure.of == "loss" or not on_probe or shape is None:
-            return _unnamed(sighting, departure)
-        return self._named(shape, sighting, departure)
-
-    def _named(self, shape: Shape, sighting: Sighting, departure: Departure) -> Finding:
-        """Diagnose on the float64 probe where there is one, otherwise on what was seen."""
-        where, dtype = sighting, self._dtype
-        if dtype.name != "float64" and "float64" in self._computes_in:
-            full = replace(shape, n_samples=11)
-            clear = self._see(f"probe {full} in float64", probe(full), TRAJECTORY, DTYPES["float64"])
-            if clear.failure is None and clear.departure() is not None:
-                where, dtype = clear, DTYPES["float64"]
-        diagnosis = diagnose(where, dtype)
-        factor, sentence = diagnosis.factor, diagnosis.sentence
-        if diagnosis.cause in ("scale.sum", "scale.half", "scale.double"):
-            factor = self._factor_on_problem(diagnosis)
-            sentence = f"gradient {_times(factor)}: {sentence}"
-        return Finding(
-            status=Status.WRONG,
-            cause=diagnosis.cause,
-            factor=factor,
-            alternatives=diagnosis.alternatives,
-            evidence=f"{sentence} ({_departed(sighting, departure)})",
-            iterate=departure.n_iters,
-            error=departure.error,
-            bound=departure.bound,
-        )
-
-    def _factor_on_problem(self, diagnosis: Diagnosis) -> float:
-        """The cause's gain on the cell's own problem where the first step there bears it out; else that step's."""
-        due = diagnosis.factor or 1.0
-        if diagnosis.cause == "scale.sum":
-            due = float(self._system.n_samples * self._system.n_outputs)
-        sighting = self._see("problem", self._problem, (0, 1))
-        if sighting.failure is not None:
-            return due
-        step = (sighting.state(1) - sighting.state(0)).astype(np.float64)
-        right = (sighting.truth.exact[1] - sighting.truth.start).astype(np.float64)
-        squares = float(np.sum(right * right))
-        measured = float(np.sum(step * right)) / squares if squares > 0 else due
-        return due if abs(measured - due) <= 0.05 * due else float(f"{measured:.6g}")
+        return None if departure is None else self._naming.finding(sighting, departure, self._shape)
 
     def _proved(self, judged: "list[Sighting]", own: Sighting) -> Finding:
         each = [powers(s.truth, sorted({n for n, _ in s.answers})) for s in judged]
@@ -234,27 +208,6 @@ def _convergence(last: int, converges_in: int | None) -> str:
 def _failed(failure: Failure, where: str) -> Finding:
     evidence = failure.message if failure.status is Status.UNSUPPORTED else f"{failure.message} (in {where})"
     return Finding(status=failure.status, cause=failure.cause, evidence=evidence)
-
-
-def _unnamed(sighting: Sighting, departure: Departure) -> Finding:
-    return Finding(
-        status=Status.WRONG,
-        cause="unknown",
-        evidence=_departed(sighting, departure),
-        iterate=departure.n_iters,
-        error=departure.error,
-        bound=departure.bound,
-    )
-
-
-def _departed(sighting: Sighting, departure: Departure) -> str:
-    what = f"loss {departure.n_iters}" if departure.of == "loss" else f"iterate {departure.n_iters}"
-    return f"{what} of the {sighting.probe} is {departure.error:.3g} off, where rounding allows {departure.bound:.2g}"
-
-
-def _times(factor: float) -> str:
-    times = f"{factor:.2f}" if 0.01 <= factor < 1e6 else f"{factor:.3g}"
-    return f"{times} times too large" if factor > 1 else f"{times} times the right one"
 
 
 def _in_dtype(problem: Problem, dtype: Dtype) -> Problem:

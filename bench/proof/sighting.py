@@ -55,12 +55,14 @@ class Sighting:
 
     Attributes:
         probe: a name for tables and evidence.
+        problem: what was asked.
         truth: exact iterates and bounds.
         answers: by number of iterations, in the order of the calls.
         failure: the reply that ended the calls early, with its number of iterations.
     """
 
     probe: str
+    problem: Problem
     truth: Truth
     answers: list[tuple[int, Answer]] = field(default_factory=list)
     failure: tuple[int, Failure] | None = None
@@ -101,6 +103,10 @@ class Sighting:
         answer = next(answer for n, answer in self.answers if n == n_iters)
         return stacked(answer.w, answer.b)
 
+    def states(self, n_iters: int) -> list[LongArray]:
+        """Every observed state after ``n_iters`` updates, in the order of the calls."""
+        return [stacked(answer.w, answer.b) for n, answer in self.answers if n == n_iters]
+
     def observations(self) -> Iterable[Observation]:
         """Every state seen, for the run's ``iterates``."""
         seen = set()
@@ -121,7 +127,7 @@ def see(subject: Subject, probe: str, problem: Problem, n_iters: tuple[int, ...]
 
     The first reply that is a failure ends the calls.
     """
-    sighting = Sighting(probe, truth_of(problem, n_iters, dtype))
+    sighting = Sighting(probe, problem, truth_of(problem, n_iters, dtype))
     for n in n_iters:
         reply = subject.call(problem, n, dtype)
         if isinstance(reply, Failure):

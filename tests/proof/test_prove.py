@@ -46,7 +46,7 @@ def loss_after_update(problem: Problem, n_iters: int) -> Descent:
 
 def test_losses_that_belong_to_the_next_iterate_are_wrong() -> None:
     finding = found(loss_after_update)
-    assert (finding.status, finding.cause) == (Status.WRONG, "unknown")
+    assert (finding.status, finding.cause) == (Status.WRONG, "report.loss-after-update")
     assert "loss 0" in finding.evidence
 
 
@@ -82,7 +82,17 @@ def test_stopping_early_on_the_problem_itself_is_wrong() -> None:
 
     finding = found(tired, "line-4")
     assert finding.status is Status.WRONG
-    assert finding.iterate == 47
+    assert (finding.cause, finding.factor) == ("count.early-stop", 20.0)
+
+
+def test_stopping_early_on_the_problem_alone_is_wrong() -> None:
+    def tired(problem: Problem, n_iters: int) -> Descent:
+        descent = right(problem, min(n_iters, 20) if len(problem.x) == 4 else n_iters)
+        return Descent(descent.w, descent.b)
+
+    finding = found(tired, "line-4")
+    assert (finding.status, finding.iterate) == (Status.WRONG, 47)
+    assert (finding.cause, finding.factor) == ("count.early-stop", 20.0)
 
 
 def test_convergence_is_watched_for_the_iterations_that_theory_gives() -> None:

@@ -1,17 +1,54 @@
 """Gradients add up from one iteration to the next."""
 
-from itertools import accumulate
+import numpy as np
 
-from bench.proof.causes.cause import Cause, Match
-from bench.proof.trajectory import MARGIN, Trajectory
+from bench.oracle.system import LongArray
+from bench.proof.causes.cause import Cause, Match, first_of, fits
+from bench.proof.trajectory import Trajectory
+
+LONGEST_PERIOD = 8
 
 
 def no_zero_grad(trajectory: Trajectory) -> Match | None:
     """s_k = g_k + s_k-1: each update uses the sum of all gradients so far."""
-    residual = trajectory.residual(list(accumulate(trajectory.gradients[:-1])))
-    if residual > MARGIN:
+    total = np.cumsum(trajectory.due, axis=0)
+    return fits(trajectory, total, "each update uses the sum of all gradients so far, as momentum 1 would")
+
+
+def zeroed_sometimes(trajectory: Trajectory) -> Match | None:
+    """The sum of the gradients since the last of every 2nd, 3rd ... iteration."""
+    return first_of(
+        fits(
+            trajectory,
+            _since_zeroed(trajectory.due, period, first),
+            f"gradients add up and are zeroed every {period} iterations only",
+            float(period),
+        )
+        for period in range(2, min(LONGEST_PERIOD, len(trajectory.due) - 1) + 1)
+        for first in range(1, period + 1)
+    )
+
+
+def one_block(trajectory: Trajectory) -> Match | None:
+    """One block uses the sum of its gradients so far, the other its gradient."""
+    if not trajectory.system.has_bias:
         return None
-    return Match(residual, "each update uses the sum of all gradients so far, as momentum 1 would")
+    g, total = trajectory.due, np.cumsum(trajectory.due, axis=0)
+    weights, bias = g.copy(), g.copy()
+    weights[..., :-1, :] = total[..., :-1, :]
+    bias[..., -1, :] = total[..., -1, :]
+    return first_of(
+        fits(trajectory, predicted, f"the gradients of the {name} add up, the other's do not")
+        for name, predicted in (("weights", weights), ("bias", bias))
+    )
+
+
+def _since_zeroed(gradients: LongArray, period: int, first: int) -> LongArray:
+    """Running sums that start anew at ``first``, ``first + period``, ..."""
+    sums = [gradients[0]]
+    for k, gradient in enumerate(gradients[1:], start=1):
+        sums.append(gradient if (k - first) % period == 0 else sums[-1] + gradient)
+    return np.stack(sums)
 
 
 NO_ZERO_GRAD = Cause(
@@ -22,4 +59,20 @@ NO_ZERO_GRAD = Cause(
     example="loss.backward(); w -= lr * w.grad   # and w.grad.zero_() is missing",
     test=no_zero_grad,
     same_as=("state.momentum",),
+)
+SOMETIMES = Cause(
+    code="accumulate.sometimes",
+    title="gradients add up and are zeroed only every few iterations",
+    looks_like="zero_grad() behind an if k % steps, with a step in every iteration",
+    fix="zero the gradients once an iteration, after the update",
+    example="if k % 4 == 0: optimizer.zero_grad()",
+    test=zeroed_sometimes,
+)
+BLOCK = Cause(
+    code="accumulate.block",
+    title="the gradients of the weights or of the bias add up",
+    looks_like="w.grad.zero_() without b.grad.zero_()",
+    fix="zero the gradients of all parameters: optimizer.zero_grad()",
+    example="loss.backward(); w.grad.zero_()   # and b.grad.zero_() is missing",
+    test=one_block,
 )

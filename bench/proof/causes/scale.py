@@ -1,50 +1,136 @@
 """The gradient has the right direction and the wrong length."""
 
+from dataclasses import replace
+
 import numpy as np
 
-from bench.proof.causes.cause import Cause, Match
+from bench.oracle.system import System
+from bench.proof.causes.cause import Cause, Match, first_of, fits
+from bench.proof.evidence import Evidence
 from bench.proof.trajectory import MARGIN, Trajectory
 
-
-def _constant_gain(trajectory: Trajectory, gain: float, meaning: str) -> Match | None:
-    residual = trajectory.residual([np.longdouble(gain) * g for g in trajectory.gradients[:-1]])
-    if residual > MARGIN:
-        return None
-    return Match(residual, meaning, gain)
+OTHER_RATE = 0.75
+"""The learning rate of the second run, over that of the first."""
 
 
 def sum_not_mean(trajectory: Trajectory) -> Match | None:
     """Test for s = N M g."""
     terms = trajectory.system.n_samples * trajectory.system.n_outputs
-    return _constant_gain(trajectory, float(terms), "the sum over the residuals, not their mean")
+    return _gain(trajectory, float(terms), "the sum over the residuals, not their mean")
+
+
+def mean_over_samples(trajectory: Trajectory) -> Match | None:
+    """Test for s = M g."""
+    outputs = trajectory.system.n_outputs
+    if outputs == 1:
+        return None
+    return _gain(trajectory, float(outputs), f"divided by the samples alone, not by the {outputs} outputs as well")
 
 
 def half(trajectory: Trajectory) -> Match | None:
     """Test for s = g/2."""
-    return _constant_gain(trajectory, 0.5, "the factor 2 of the square's derivative is missing")
+    return _gain(trajectory, 0.5, "the factor 2 of the square's derivative is missing")
 
 
 def double(trajectory: Trajectory) -> Match | None:
     """Test for s = 2 g."""
-    return _constant_gain(trajectory, 2.0, "doubled, or backward or the update applied twice")
+    return _gain(trajectory, 2.0, "doubled, or backward or the update applied twice")
+
+
+def extra_division(trajectory: Trajectory) -> Match | None:
+    """Test for s = g over a number of samples, features, outputs or regressions, or over a product of them."""
+    return first_of(
+        _gain(trajectory, 1 / divisor, f"divided once more, by {name} = {divisor}")
+        for name, divisor in divisors(trajectory.system).items()
+    )
+
+
+def divisors(system: System) -> dict[str, int]:
+    """What a gradient is divided by once too often, by name; none of them 1."""
+    n, m = system.n_samples, system.n_outputs
+    d = system.n_parameters - int(system.has_bias)
+    batch = int(np.prod(system.design.shape[:-2]))
+    named = {"N": n, "D": d, "M": m, "N M": n * m, "N D": n * d, "D + 1": d + 1, "the number of regressions": batch}
+    return {name: divisor for name, divisor in named.items() if divisor > 1}
 
 
 def by_block(trajectory: Trajectory) -> Match | None:
-    """Weights and bias have different constant gains, both positive."""
+    """Weights and bias have different constant gains."""
     if not trajectory.system.has_bias:
         return None
     weights, bias = trajectory.gain(slice(None, -1)), trajectory.gain(slice(-1, None))
-    if not (weights > 0 and bias > 0):
-        return None
     gains = np.full((trajectory.system.n_parameters, 1), weights, np.longdouble)
     gains[-1] = bias
     # The two gains are measured, so that a residual far under the margin is no surprise; that they differ must be.
-    residual = trajectory.residual([gains * g for g in trajectory.gradients[:-1]])
-    same = trajectory.residual([np.longdouble(weights) * g for g in trajectory.gradients[:-1]])
+    residual = trajectory.residual(gains * trajectory.due)
+    same = trajectory.residual(np.longdouble(weights) * trajectory.due)
     if residual > MARGIN or same <= 10 * MARGIN:
         return None
     sentence = f"the weights' gradient is {weights:.4g} times the right one, the bias's {bias:.4g} times"
     return Match(residual, sentence, weights)
+
+
+def rate_ignored(evidence: Evidence) -> Match | None:
+    """The gain is c/lr at two learning rates: the constant c is used in place of lr."""
+    gains = _gains_at_two_rates(evidence)
+    if gains is None:
+        return None
+    first, second = gains
+    if not _equal(second * OTHER_RATE, first, evidence):
+        return None
+    constant = first * evidence.problem.lr
+    sentence = f"the learning rate is {constant:.6g} whatever is asked for"
+    return Match(0.0, sentence, first, _in_one_dimension(evidence))
+
+
+def rate_squared(evidence: Evidence) -> Match | None:
+    """The gain is in proportion to lr at two learning rates."""
+    gains = _gains_at_two_rates(evidence)
+    if gains is None:
+        return None
+    first, second = gains
+    if not _equal(second / OTHER_RATE, first, evidence):
+        return None
+    sentence = f"it is {first / evidence.problem.lr:.4g} lr times the right one, so that lr counts twice"
+    return Match(0.0, sentence, first)
+
+
+def constant(evidence: Evidence) -> Match | None:
+    """One gain for every step, start and learning rate."""
+    gains = _gains_at_two_rates(evidence)
+    if gains is None:
+        return None
+    first, second = gains
+    if not _equal(second, first, evidence):
+        return None
+    also = _in_one_dimension(evidence)
+    return Match(0.0, "the same factor in every step and at every learning rate", first, also)
+
+
+def _gain(trajectory: Trajectory, gain: float, meaning: str) -> Match | None:
+    return fits(trajectory, np.longdouble(gain) * trajectory.due, meaning, gain)
+
+
+def _gains_at_two_rates(evidence: Evidence) -> tuple[float, float] | None:
+    """The constant gain at the probe's learning rate, and the gain at another one."""
+    trajectory = evidence.trajectory
+    (first,), residual = trajectory.fit(np.zeros_like(trajectory.due), trajectory.due)
+    if residual > MARGIN:
+        return None
+    other = evidence.ask_trajectory(replace(evidence.problem, lr=OTHER_RATE * evidence.problem.lr), 2)
+    if other is None:
+        return None
+    (second,), residual = other.fit(np.zeros_like(other.due), other.due)
+    return (first, second) if residual <= MARGIN else None
+
+
+def _in_one_dimension(evidence: Evidence) -> tuple[str, ...]:
+    """There every constant gain goes straight to the answer."""
+    return ("cheat.geometric",) if evidence.start.size == 1 else ()
+
+
+def _equal(one: float, other: float, evidence: Evidence) -> bool:
+    return abs(one - other) <= 1000 * evidence.dtype.unit_roundoff * abs(other)
 
 
 SUM = Cause(
@@ -78,4 +164,44 @@ BLOCK = Cause(
     fix="divide both blocks by the same number of residuals",
     example="dw = np.dot(2 * x, r).mean(); db = (2 * r).mean()",
     test=by_block,
+)
+MEAN_OVER_SAMPLES = Cause(
+    code="scale.mean-over-samples",
+    title="the gradient is the mean over the samples, summed over the outputs",
+    looks_like="a division by len(x) where there are several outputs",
+    fix="divide by y.size, the number of residuals: N times M",
+    example="dw = 2 / len(x) * residual.T @ x",
+    test=mean_over_samples,
+)
+EXTRA_DIVISION = Cause(
+    code="scale.extra-division",
+    title="the gradient is divided once too often",
+    looks_like="a mean of a mean, loss / n before backward where the loss is a mean already, or a mean over features",
+    fix="divide by the number of residuals once",
+    example="loss = torch.nn.functional.mse_loss(prediction, y) / len(x)",
+    test=extra_division,
+)
+LR_IGNORED = Cause(
+    code="scale.lr-ignored",
+    title="the learning rate is a constant, not the one that was asked for",
+    looks_like="lr = 0.01 inside the function, or an optimizer left at its default",
+    fix="use problem.lr",
+    example="optimizer = torch.optim.SGD([w])   # lr=1e-3 by default",
+    examine=rate_ignored,
+)
+LR_SQUARED = Cause(
+    code="scale.lr-squared",
+    title="the learning rate counts twice",
+    looks_like="a loss or a gradient multiplied by lr before an update that multiplies by lr",
+    fix="multiply by lr once, in the update",
+    example="gradient = lr * (x.T @ residual); w -= lr * gradient",
+    examine=rate_squared,
+)
+CONSTANT = Cause(
+    code="scale.constant",
+    title="the gradient is a constant factor off",
+    looks_like="a forgotten or additional constant in the loss or in its derivative",
+    fix="2 / y.size * (x.T @ residual)",
+    example="dw = 1.1 * (2 / y.size) * residual.T @ x",
+    examine=constant,
 )

@@ -1,0 +1,135 @@
+"""Something of an earlier call, or of another start, is in the answer."""
+
+import numpy as np
+
+from bench.oracle.memory import system_of
+from bench.oracle.system import LongArray
+from bench.proof.causes.cause import Cause, Match, fits
+from bench.proof.evidence import Evidence
+from bench.proof.probes import SETTLING_ITERATIONS
+from bench.proof.trajectory import MARGIN
+
+WARM_ITERATIONS = 3
+AFAR = 2.0**20
+FAR = 1e-3
+"""A descent from any start is this much nearer to the optimum in the end than after one iteration."""
+
+
+def warm_start(evidence: Evidence) -> Match | None:
+    """A second equal call goes on from where the first ended."""
+    first, second = (evidence.ask(evidence.problem, WARM_ITERATIONS) for _ in range(2))
+    if first is None or second is None:
+        return None
+    if not evidence.is_descent(evidence.from_state(first), WARM_ITERATIONS, second):
+        return None
+    return Match(0.0, f"the second of two calls of {WARM_ITERATIONS} iterations starts where the first ended")
+
+
+def buffer(evidence: Evidence) -> Match | None:
+    """s_0 of each call is g_0 and m times that of the call before: the optimizer's buffer was kept."""
+    steps = evidence.one_repeat
+    if steps is None:
+        return None
+    g = evidence.trajectory.due[0]
+    before, extra = np.stack(steps[:-1]), np.stack(steps[1:]) - g
+    flat_before, flat_extra = before.astype(np.float64).ravel(), extra.astype(np.float64).ravel()
+    squares = float(flat_before @ flat_before)
+    m = float(flat_before @ flat_extra) / squares if squares > 0 else 0.0
+    allowed = (
+        10 * MARGIN * evidence.trajectory.tolerances[0] * (1 + np.abs(before / np.maximum(np.abs(g).max(), 1e-300)))
+    )
+    if abs(m) <= 1e-6 or not np.all(np.abs(extra - np.longdouble(m) * before) <= allowed):
+        return None
+    return Match(0.0, f"the first step of a call carries on {m:.6g} times the step of the call before", m)
+
+
+def random_start(evidence: Evidence) -> Match | None:
+    """The start that is asked for makes no difference, however far off, and in the end every call is at the optimum."""
+    if evidence.settling is None:
+        return None
+    problem, system = evidence.settling
+    optimum = np.round(system.optimum * 8) / 8
+    asked = [(optimum, 1), (optimum + AFAR, 1), (optimum, SETTLING_ITERATIONS), (optimum + AFAR, SETTLING_ITERATIONS)]
+    ends = [evidence.ask(evidence.from_state(start, problem), n_iters) for start, n_iters in asked]
+    if any(end is None for end in ends):
+        return None
+    left, far, *last = (float(np.max(np.abs(end - optimum))) for end in ends if end is not None)
+    if left <= FAR or far > AFAR / 1000 or max(last) > FAR * min(left, far):
+        return None
+    return Match(0.0, "every call starts somewhere else, not at the start that was asked for, and descends from there")
+
+
+def start_ignored(evidence: Evidence) -> Match | None:
+    """Every call descends rightly from one start, and not from the one that was asked for."""
+    misses = evidence.trajectory.misses
+    if misses[0] <= MARGIN or np.any(misses[1:] > MARGIN):
+        return None
+    elsewhere = evidence.ask(evidence.elsewhere, 2)
+    tolerance = MARGIN * evidence.trajectory.state_tolerances[1]
+    if elsewhere is None or not np.all(np.abs(elsewhere - evidence.trajectory.states[2]) <= tolerance):
+        return None
+    start = _start_before(evidence)
+    where = "zero" if np.max(np.abs(start)) < 1e-6 * np.max(np.abs(evidence.start)) else "a start of its own"
+    return Match(0.0, f"whatever start is asked for, it descends from {where}")
+
+
+def _start_before(evidence: Evidence) -> LongArray:
+    """Where one exact update leads to the first state."""
+    system, lr = evidence.system, np.longdouble(evidence.problem.lr)
+    identity = np.eye(system.n_parameters)
+    backward = np.linalg.inv((identity - lr * system.hessian).astype(np.float64)).astype(np.longdouble)
+    start: LongArray = backward @ (evidence.trajectory.states[1] - lr * system.linear)
+    return start
+
+
+def stale_data(evidence: Evidence) -> Match | None:
+    """The descent is right on the data of an earlier call."""
+    if evidence.earlier is None:
+        return None
+    earlier = evidence.earlier.problem
+    if earlier.x.shape != evidence.problem.x.shape:
+        return None
+    predicted = system_of(earlier).gradient(evidence.trajectory.stack[:-1])
+    return fits(evidence.trajectory, predicted, "on new data it descends on the data of an earlier call")
+
+
+WARM_START = Cause(
+    code="leak.warm-start",
+    title="a call starts where the one before ended",
+    looks_like="parameters kept in a global, a closure, a module or a default argument",
+    fix="start from problem.w0 and problem.b0 in every call",
+    example="model = torch.nn.Linear(1, 1)   # outside the function",
+    examine=warm_start,
+)
+RANDOM_START = Cause(
+    code="leak.random-start",
+    title="every call starts somewhere else, at random",
+    looks_like="np.random.randn, torch.nn.Linear with its own initialisation",
+    fix="start from problem.w0 and problem.b0",
+    example="w = np.random.randn(*problem.w0.shape)",
+    examine=random_start,
+)
+START_IGNORED = Cause(
+    code="leak.start-ignored",
+    title="it starts from a start of its own",
+    looks_like="w = np.zeros(...), a seeded random start, a module's own initialisation",
+    fix="start from problem.w0 and problem.b0",
+    example="w = np.zeros_like(problem.w0)",
+    examine=start_ignored,
+)
+BUFFER = Cause(
+    code="leak.buffer",
+    title="the optimizer's state is kept from call to call",
+    looks_like="an optimizer, a velocity or a .grad made once and used by every call",
+    fix="make the optimizer anew in every call, or zero its state",
+    example="velocity = {}   # outside the function",
+    examine=buffer,
+)
+STALE_DATA = Cause(
+    code="leak.stale-data",
+    title="the data of an earlier call are used",
+    looks_like="x.T @ x or the data kept in a cache by their shape or their id",
+    fix="compute from problem.x and problem.y in every call",
+    example="@functools.cache\ndef gram(shape): ...",
+    examine=stale_data,
+)

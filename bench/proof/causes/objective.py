@@ -1,0 +1,103 @@
+"""The gradient of another objective than the mean squared residual."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from bench.oracle.system import LongArray, System
+from bench.problems.problem import Problem
+from bench.proof.causes.cause import Cause, Match, first_of
+from bench.proof.evidence import Evidence
+from bench.proof.trajectory import MARGIN, Trajectory
+
+Slope = Callable[[LongArray], LongArray]
+"""The derivative of a loss, from residuals (..., N, M) to what stands in place of 2 r, up to a constant."""
+
+
+def absolute(evidence: Evidence) -> Match | None:
+    """Test for s = a c A^T sign(r), also where residuals are small: there another loss shows."""
+    return _objective(evidence, np.sign, "the gradient is that of the mean absolute residual")
+
+
+def other(evidence: Evidence) -> Match | None:
+    """Test for the gradients of losses in use other than the squared and the absolute residual."""
+    return first_of(_objective(evidence, slope, f"the gradient is that of {name}") for name, slope in _slopes().items())
+
+
+def _slopes() -> dict[str, Slope]:
+    def huber(delta: float) -> Slope:
+        return lambda r: np.clip(r, -delta, delta)
+
+    def root(r: LongArray) -> LongArray:
+        result: LongArray = r / np.sqrt(np.square(r).mean(axis=(-1, -2), keepdims=True))
+        return result
+
+    def logarithm(r: LongArray) -> LongArray:
+        result: LongArray = r / np.square(r).mean(axis=(-1, -2), keepdims=True)
+        return result
+
+    named: dict[str, Slope] = {
+        "the root of the mean squared residual": root,
+        "the logarithm of the mean squared residual": logarithm,
+        "the log-cosh loss": np.tanh,
+        "the fourth powers of the residuals": lambda r: r**3,
+        "the third powers of the residuals": lambda r: r * np.abs(r),
+        "the pseudo-Huber loss": lambda r: r / np.sqrt(1 + r * r),
+    }
+    for delta in (1.0, 0.5, 1.345, 1.35, 1.5, 2.0, 0.1, 3.0, 5.0, 10.0):
+        named[f"the Huber loss with threshold {delta:g}"] = huber(delta)
+    return named
+
+
+def _objective(evidence: Evidence, slope: Slope, sentence: str) -> Match | None:
+    factor, residual = _weighed(evidence.trajectory, slope)
+    if residual > MARGIN or _weighed(evidence.trajectory, lambda r: r)[1] <= MARGIN:
+        return None
+    # The residuals of the first steps are large; losses that differ elsewhere only are told apart near an optimum.
+    for problem in _with_small_residuals(evidence):
+        near = evidence.ask_trajectory(problem, 2)
+        if near is None:
+            return None
+        again, off = _weighed(near, slope)
+        if off > MARGIN or abs(again - factor) > 1e-3 * abs(factor):
+            return None
+    return Match(residual, sentence if abs(factor - 1) < 1e-6 else f"{sentence}, {factor:.4g} times", factor)
+
+
+def _with_small_residuals(evidence: Evidence) -> list[Problem]:
+    """Starts near the optimum, of the same problem and of one whose residuals vanish there."""
+    problems = [evidence.from_state(np.round(4 * evidence.system.optimum) / 4)]
+    if evidence.settling is not None:
+        problem, system = evidence.settling
+        problems.append(evidence.from_state(np.round(8 * system.optimum) / 8 + 1 / 64, problem))
+    return problems
+
+
+def _weighed(trajectory: Trajectory, slope: Slope) -> tuple[float, float]:
+    """The constant that brings the objective's gradient closest to the effective one, and the residual."""
+    part = _gradient(trajectory.system, slope(trajectory.residuals[:-1]))
+    (factor,), residual = trajectory.fit(np.zeros_like(trajectory.due), part)
+    return factor, residual
+
+
+def _gradient(system: System, slope: LongArray) -> LongArray:
+    product: LongArray = system.scale / 2 * (system.design.swapaxes(-1, -2) @ slope)
+    return product
+
+
+L1 = Cause(
+    code="operand.l1",
+    title="the gradient is that of the absolute residuals, not of their squares",
+    looks_like="np.sign(residual), abs().mean(), torch.nn.L1Loss",
+    fix="differentiate the mean of the squares: 2 / y.size * residual.T @ x",
+    example="loss = torch.nn.functional.l1_loss(prediction, y)",
+    examine=absolute,
+)
+OTHER_LOSS = Cause(
+    code="operand.other-loss",
+    title="the gradient is that of another loss",
+    looks_like="HuberLoss, SmoothL1Loss, a root or a logarithm around the mean squared error",
+    fix="differentiate the mean of the squared residuals itself",
+    example="loss = torch.sqrt(torch.nn.functional.mse_loss(prediction, y))",
+    examine=other,
+)

@@ -1,0 +1,279 @@
+"""The step depends on more than the gradient at the present parameters: on earlier steps, on their size, on k."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from bench.dtypes import FloatArray
+from bench.oracle.system import LongArray
+from bench.proof.causes.cause import Cause, Match, first_of, fits
+from bench.proof.evidence import Evidence
+from bench.proof.trajectory import MARGIN, TINY, Trajectory, iterates, size
+
+OTHER_START_ITERATIONS = 5
+
+
+def momentum(trajectory: Trajectory) -> Match | None:
+    """Test for s_k = a g_k + m s_k-1, m neither 0 nor 1, with a = 1 or a = 1 - m (dampened)."""
+    before = np.concatenate([np.zeros_like(trajectory.effective[:1]), trajectory.effective[:-1]])
+    (m,), residual = trajectory.fit(trajectory.due, before)
+    if residual <= MARGIN and _counts(m):
+        return Match(residual, f"each update carries on {m:.6g} times the one before: momentum {m:.6g}", m)
+    # A running mean of the gradients: its first step is made with the whole gradient, or with the same part of it.
+    (m,), residual = trajectory.fit(trajectory.due, before - trajectory.due)
+    if residual > MARGIN:
+        part = before - trajectory.due
+        part[0] = 0
+        (m,), residual = trajectory.fit(trajectory.due, part)
+    if residual > MARGIN or not _counts(m):
+        return None
+    return Match(residual, f"the gradient is a running mean that keeps {m:.6g} of the one before: dampened momentum", m)
+
+
+def nesterov(trajectory: Trajectory) -> Match | None:
+    """Test for s_k = g(theta_k - lr m s_k-1) + m s_k-1, and for its form in shifted parameters."""
+    before = np.concatenate([np.zeros_like(trajectory.effective[:1]), trajectory.effective[:-1]])
+    curved = trajectory.system.hessian @ before
+    ahead = before - np.longdouble(trajectory.lr) * curved
+    (m,), residual = trajectory.fit(trajectory.due, ahead)
+    if residual > MARGIN or not _counts(m):
+        # With v_k = g_k + m v_k-1 and s_k = g_k + m v_k, (s_k - g_k)/m is v_k.
+        g_before = np.concatenate([np.zeros_like(trajectory.due[:1]), trajectory.due[:-1]])
+        (m,), residual = trajectory.fit(trajectory.due, before - g_before + trajectory.due)
+    if residual <= MARGIN and _counts(m):
+        return Match(residual, f"Nesterov's momentum {m:.6g}", m)
+    usual = np.array([(k - 1) / (k + 2) if k else 0.0 for k in range(len(ahead))])
+    usual = usual.reshape(-1, *(1,) * (ahead.ndim - 1))
+    return first_of(
+        fits(trajectory, trajectory.due + weights * ahead, f"Nesterov's accelerated gradient, with weights {name}")
+        for name, weights in (("(k - 1)/(k + 2)", usual), ("k/(k + 3)", _fista(ahead.ndim, len(ahead))))
+    )
+
+
+def _fista(ndim: int, n: int) -> FloatArray:
+    weights = np.array([k / (k + 3) for k in range(n)])
+    return weights.reshape(-1, *(1,) * (ndim - 1))
+
+
+def _counts(number: float) -> bool:
+    return abs(number) > 1e-6 and abs(number - 1) > 1e-9
+
+
+def weight_decay(trajectory: Trajectory) -> Match | None:
+    """Test for s = g + lambda theta, in both blocks or in the weights alone."""
+    theta = trajectory.stack[:-1]
+    blocks = {"parameters": theta}
+    if trajectory.system.has_bias:
+        weights = theta.copy()
+        weights[..., -1, :] = 0
+        blocks = {"weights and bias": theta, "weights": weights}
+    for name, part in blocks.items():
+        (decay,), residual = trajectory.fit(trajectory.due, part)
+        if residual <= MARGIN and abs(decay) > 1e-9:
+            return Match(residual, f"the {name} decay by {decay:.6g} times lr in each update", decay)
+    return None
+
+
+def by_coordinate(trajectory: Trajectory) -> Match | None:
+    """The gradient is rescaled coordinate by coordinate: to one length at first, or by constant numbers."""
+    return first_of((_of_one_length(trajectory), _rescaled(trajectory)))
+
+
+def _of_one_length(trajectory: Trajectory) -> Match | None:
+    """The first step is equally long in every coordinate, whatever the gradient there, and has its sign."""
+    g, s = trajectory.due[0].astype(np.float64), trajectory.effective[0].astype(np.float64)
+    lengths, slopes = np.abs(s), np.abs(g)
+    if s.size == 1 or np.min(slopes) <= 0 or np.max(slopes) < 1.1 * np.min(slopes):
+        return None
+    if not np.array_equal(np.sign(s), np.sign(g)) or np.max(lengths) > 1.001 * np.min(lengths):
+        return None
+    length = float(np.median(lengths))
+    sentence = f"the first step is lr times {length:.4g} long in every coordinate"
+    if np.all(np.abs(size(trajectory.effective[1:]) - length) <= 1e-3 * length):
+        # So is a gradient whose every component is cut.
+        return Match(0.0, f"{sentence}, and so is every other: sign descent", length, ("state.clipped",))
+    return Match(0.0, f"{sentence}, as with Adam, RMSprop or Adagrad", length)
+
+
+def _rescaled(trajectory: Trajectory) -> Match | None:
+    """Every coordinate has a constant gain of its own."""
+    g, s = trajectory.due.astype(np.float64), trajectory.effective.astype(np.float64)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        gains = (g * s).sum(0) / (g * g).sum(0)
+    weights = gains[..., : trajectory.n_weights, :]
+    if not np.all(np.isfinite(gains)) or np.ptp(weights) <= 1e-6 * np.max(np.abs(weights)):
+        return None
+    residual = trajectory.residual(gains * trajectory.due)
+    if residual > MARGIN:
+        return None
+    sentence = f"every coordinate has a learning rate of its own, {np.min(gains):.4g} to {np.max(gains):.4g} times lr"
+    return Match(residual, sentence)
+
+
+def clipped(trajectory: Trajectory) -> Match | None:
+    """The gradient's norm, or its components, or the parameters are cut at a number."""
+    return first_of((_by_norm(trajectory), _by_value(trajectory), _projected(trajectory)))
+
+
+def _by_norm(trajectory: Trajectory) -> Match | None:
+    whole: tuple[slice, ...] = (slice(None),)
+    apart = (slice(None, -1), slice(-1, None)) if trajectory.system.has_bias else whole
+    each = (-2, -1)
+    together = tuple(range(1, trajectory.due.ndim))
+    for blocks, where in ((whole, ""), (apart, ", weights and bias apart")):
+        for axes in dict.fromkeys((each, together)) if trajectory.due.ndim > 3 else (each,):
+            parts = [_shortened(trajectory, block, axes) for block in blocks]
+            caps = [part[1] for part in parts if part is not None and part[1] is not None]
+            if not caps or any(part is None for part in parts):
+                continue
+            used = np.concatenate([part[0] for part in parts if part is not None], axis=-2)
+            # torch adds 1e-6 to the norm that it divides by.
+            off = size(trajectory.effective - used)
+            if np.all(off <= MARGIN * trajectory.tolerances + 1e-6 * size(used)):
+                # The direction of a single number is its sign.
+                also = ("state.adaptive",) if any(used[0][..., block, :].size == 1 for block in blocks) else ()
+                return Match(
+                    0.0, f"the gradient is shortened to norm {caps[0]:.6g}{where}", float(f"{caps[0]:.6g}"), also
+                )
+    return None
+
+
+def _shortened(trajectory: Trajectory, block: slice, axes: tuple[int, ...]) -> tuple[LongArray, float | None] | None:
+    """A block's gradients cut to the norm that its steps show, with that norm; ``None`` where they show several."""
+    due, effective = trajectory.due[..., block, :], trajectory.effective[..., block, :]
+    norms, lengths = (np.sqrt(np.square(a.astype(np.float64)).sum(axes, keepdims=True)) for a in (due, effective))
+    cut = lengths < (1 - 1e-5) * norms
+    if not np.any(cut):
+        return due, None
+    cap = float(np.median(lengths[cut]))
+    if np.ptp(lengths[cut]) > 1e-5 * cap or np.any(norms[~cut] > (1 + 1e-4) * cap):
+        return None
+    return np.where(cut, lengths / np.maximum(norms, TINY), 1.0) * due, cap
+
+
+def _by_value(trajectory: Trajectory) -> Match | None:
+    cap = float(np.max(size(trajectory.effective)))
+    over = size(trajectory.due) > (1 + 1e-6) * cap
+    if not np.any(over) or np.all(over):
+        return None
+    sentence = f"the components of the gradient are cut at {cap:.6g}"
+    return fits(trajectory, np.clip(trajectory.due, -cap, cap), sentence, float(f"{cap:.6g}"))
+
+
+def _projected(trajectory: Trajectory) -> Match | None:
+    return first_of(_kept_within(trajectory, block) for block in (slice(None), slice(None, trajectory.n_weights)))
+
+
+def _kept_within(trajectory: Trajectory, block: slice) -> Match | None:
+    lr = np.longdouble(trajectory.lr)
+    free = trajectory.stack[:-1] - lr * trajectory.due
+    seen = trajectory.stack[1:][..., block, :]
+    low, high = seen.min(), seen.max()
+    moved = size(free[..., block, :] - seen) > MARGIN * trajectory.state_tolerances[..., block, :]
+    if np.sum(moved) < 3 or np.all(moved) or not np.all((seen == low) | (seen == high), where=moved):
+        return None
+    kept = free.copy()
+    kept[..., block, :] = np.clip(free[..., block, :], low, high)
+    edge = float(f"{high if np.any(seen[moved] == high) else low:.6g}")
+    return fits(trajectory, (trajectory.stack[:-1] - kept) / lr, f"parameters are kept from going beyond {edge}", edge)
+
+
+def schedule(evidence: Evidence) -> Match | None:
+    """The gain changes with k, in the same way from another start, or by a rule that knows n_iters."""
+    trajectory = evidence.trajectory
+    gains = trajectory.gains()
+    rule = _rule(gains)
+    shape = (-1, *(1,) * (trajectory.due.ndim - 1))
+    residual = trajectory.residual(gains.reshape(shape) * trajectory.due)
+    # One number is always fitted by one number: there only a rule is worth anything.
+    shown = bool(rule) or trajectory.due[0].size > 1
+    if residual > MARGIN or not shown or np.ptp(gains) <= 1e-4 * np.max(np.abs(gains)):
+        return _towards_the_end(trajectory)
+    other = evidence.ask_trajectory(evidence.elsewhere, min(OTHER_START_ITERATIONS, evidence.last))
+    if other is None:
+        return None
+    again = other.gains()
+    if not np.allclose(again, gains[: len(again)], rtol=1e-6, atol=1e-9):
+        return None
+    listed = ", ".join(f"{gain:.4g}" for gain in gains[:5])
+    return Match(residual, f"the learning rate changes: {listed} ... times lr{rule}")
+
+
+def _rule(gains: FloatArray) -> str:
+    k = np.arange(len(gains))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratios = gains[1:] / gains[:-1]
+        slopes = np.diff(1 / gains)
+    if np.allclose(ratios, ratios[0], rtol=1e-6):
+        return f", {ratios[0]:.6g} times as large after each update"
+    if np.allclose(slopes, slopes[0], rtol=1e-6):
+        return f", as 1/(1 + {slopes[0] / max(1 / gains[0], TINY):.6g} k)"
+    if np.allclose(gains * np.sqrt(k + 1), gains[0], rtol=1e-6):
+        return ", as 1/sqrt(k + 1)"
+    return ""
+
+
+def _towards_the_end(trajectory: Trajectory) -> Match | None:
+    rules: dict[str, Callable[[int, int], float]] = {
+        "linearly to zero at the end, (1 - k/n) lr": lambda k, n: 1 - k / n,
+        "as half a cosine wave, to zero at the end": lambda k, n: (1 + float(np.cos(np.pi * k / n))) / 2,
+    }
+    for name, rate in rules.items():
+        predicted = [
+            iterates(trajectory.system, trajectory.lr, trajectory.stack[0], n, lambda k, n=n, rate=rate: rate(k, n))[-1]  # type: ignore[misc]
+            for n in range(1, len(trajectory.stack))
+        ]
+        residual = trajectory.state_residual(predicted)
+        if residual <= MARGIN:
+            return Match(residual, f"the learning rate falls {name}")
+    return None
+
+
+MOMENTUM = Cause(
+    code="state.momentum",
+    title="each update carries on a part of the one before",
+    looks_like="velocity = m * velocity + gradient, SGD(momentum=...), a running mean of the gradients",
+    fix="update with the present gradient alone: momentum=0",
+    example="velocity = 0.9 * velocity + dw; w -= lr * velocity",
+    test=momentum,
+)
+NESTEROV = Cause(
+    code="state.nesterov",
+    title="each update carries on a part of the one before, and looks ahead",
+    looks_like="SGD(momentum=..., nesterov=True), a gradient taken at w + m * velocity",
+    fix="update with the gradient at the present parameters alone",
+    example="optimizer = torch.optim.SGD([w], lr=lr, momentum=0.9, nesterov=True)",
+    test=nesterov,
+)
+WEIGHT_DECAY = Cause(
+    code="state.weight-decay",
+    title="the parameters decay: a penalty on their size is descended as well",
+    looks_like="weight_decay=..., an L2 penalty in the loss, w *= 1 - lr * decay",
+    fix="descend the mean squared residual alone",
+    example="loss = mse + 0.01 * (w ** 2).sum()",
+    test=weight_decay,
+)
+ADAPTIVE = Cause(
+    code="state.adaptive",
+    title="the gradient is rescaled coordinate by coordinate",
+    looks_like="Adam, RMSprop, Adagrad, the sign of the gradient",
+    fix="use the gradient itself: torch.optim.SGD(parameters, lr=lr)",
+    example="optimizer = torch.optim.Adam([w, b], lr=lr)",
+    test=by_coordinate,
+)
+CLIPPED = Cause(
+    code="state.clipped",
+    title="the gradient, or the parameters, are cut at a number",
+    looks_like="clip_grad_norm_, np.clip, a gradient divided by its norm",
+    fix="use the gradient as it is",
+    example="dw = np.clip(dw, -1, 1)",
+    test=clipped,
+)
+SCHEDULE = Cause(
+    code="state.schedule",
+    title="the learning rate changes from one iteration to the next",
+    looks_like="lr *= 0.99, a scheduler, a warm-up",
+    fix="use problem.lr in every iteration",
+    example="lr = problem.lr / (1 + 0.1 * k)",
+    examine=schedule,
+)
