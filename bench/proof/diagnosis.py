@@ -8,6 +8,7 @@ from bench.proof.causes import ELSEWHERE, LOSSES, TIERS, UNKNOWN, UNSTEADY
 from bench.proof.causes.cause import Cause
 from bench.proof.evidence import Evidence
 
+DIGITS = 12
 SHORTEST = 3
 """Fewer updates than this name nothing."""
 
@@ -49,7 +50,9 @@ def diagnose(evidence: Evidence) -> Diagnosis:
             (cause, match), *others = fitting
             also = dict.fromkeys([*(other.code for other, _ in others), *match.alternatives, *cause.same_as])
             also.pop(cause.code, None)
-            return Diagnosis(cause.code, match.factor, tuple(also), match.sentence)
+            # The last digits of a measured number are rounding.
+            factor = None if match.factor is None else float(f"{match.factor:.{DIGITS}g}")
+            return Diagnosis(cause.code, factor, tuple(also), match.sentence)
     return Diagnosis(UNKNOWN, None, (), _unexplained(evidence, tiers))
 
 

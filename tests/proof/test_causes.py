@@ -14,15 +14,14 @@ from bench.proof.causes import CAUSES
 from bench.proof.prove import prove
 from bench.proof.subject import Reply
 from bench.proof.verdict import Finding, Status
-from tests.proof.planted import (
-    FAULTS,
+from bench.variants.contract import Descent, Unsupported
+from tests.proof.loops import (
     Function,
     blocks,
     by,
     for_one_feature,
     for_one_output,
     gain,
-    momentum,
     on_data,
     plus,
     remembered,
@@ -31,6 +30,8 @@ from tests.proof.planted import (
     slope,
     times,
 )
+from tests.proof.planted import FAULTS
+from tests.proof.planted_steps import momentum
 from tests.proof.subjects import NUMPY_DTYPES, Direct
 
 CASES = [(code, index) for code, makers in FAULTS.items() for index in range(len(makers))]
@@ -108,6 +109,37 @@ def test_on_a_shape_that_separates_less_the_right_name_is_among_those_printed(co
         assert code in printed or printed & IS.get((shape, code), set()), (finding.cause, finding.evidence)
 
 
+def each(function: Function) -> Function:
+    """The same for every regression of a batch; what is no batch is declined."""
+
+    def descend(p: Problem, n_iters: int) -> Descent:
+        if p.x.ndim == 2:
+            raise Unsupported("batches only")
+        biases = [None] * len(p.x) if p.b0 is None else p.b0
+        parts = [
+            function(Problem(x, y, w0, b0, p.lr), n_iters) for x, y, w0, b0 in zip(p.x, p.y, p.w0, biases, strict=True)
+        ]
+        b = None if p.b0 is None else np.stack([np.asarray(part.b) for part in parts])
+        losses = None if parts[0].losses is None else np.stack([np.asarray(part.losses) for part in parts], axis=1)
+        return Descent(np.stack([part.w for part in parts]), b, losses)
+
+    return descend
+
+
+KEEPS_WHAT_THE_BATCH_SHARES = {"leak.warm-start", "leak.buffer", "leak.stale-data", "cheat.cached"}
+
+
+@pytest.mark.parametrize("code", [code for code in FAULTS if code not in KEEPS_WHAT_THE_BATCH_SHARES])
+def test_in_a_batch_a_fault_gets_the_same_name(code: str) -> None:
+    finding = found(each(FAULTS[code][0]()), problem="batch")
+    assert finding.cause == code, finding.evidence
+
+
+@pytest.mark.parametrize("function", [right, silent])
+def test_a_right_batch_is_proved(function: Function) -> None:
+    assert found(each(function), problem="batch").status is Status.PROVED
+
+
 def _carried(own: Callable[[int], float], before: Callable[[int], float]) -> Function:
     """Steps of own(k) times the gradient and before(k) times the step before."""
 
@@ -121,6 +153,7 @@ def _carried(own: Callable[[int], float], before: Callable[[int], float]) -> Fun
 UNNAMED: dict[str, Function] = {
     "momentum on twice the gradient": _carried(lambda k: 2.0, lambda k: 0.9),
     "momentum that grows": _carried(lambda k: 1.0, lambda k: 0.1 * k),
+    "a bias that is left out of a scaled step": blocks(lambda g: g * 2 + 1, lambda g: 0 * g),
     "the root of the gradient": blocks(lambda g: np.sign(g) * np.sqrt(np.abs(g)), lambda g: g),
     "two samples less and weight decay": on_data(lambda x, y: (x[:-2] * 1.01, y[:-2] + 0.01)),
     "a gain that depends on the state": by(

@@ -9,6 +9,7 @@ from bench.proof.causes.update import still
 from bench.proof.evidence import Evidence
 from bench.proof.trajectory import Trajectory
 
+THREE_PLACES = 3
 NEAR = 1e-6
 """At the optimum: within this fraction of the way there from the start."""
 
@@ -35,7 +36,8 @@ def geometric(trajectory: Trajectory) -> Match | None:
     on_line = [start + np.longdouble(place) * way for place in places]
     near = max(1e-9, 100 * trajectory.dtype.unit_roundoff) * float(np.max(np.abs(way)))
     off = max(float(np.max(np.abs(a - b))) for a, b in zip(trajectory.states[1:], on_line, strict=True))
-    if off > near or np.max(np.abs(places)) < NEAR or np.min(np.abs(places - 1)) < NEAR < np.max(np.abs(places)) < NEAR:
+    # Two places, the start and the optimum say, are a jump and no line.
+    if off > near or len(np.unique(np.round(places, 9))) < THREE_PLACES:
         return None
     listed = ", ".join(f"{100 * place:.3g} %" for place in places[:4])
     return Match(off / near, f"it goes to the optimum in a straight line: {listed} ... of the way")

@@ -43,9 +43,9 @@ def duplicated(evidence: Evidence) -> Match | None:
 def single_sample(evidence: Evidence) -> Match | None:
     """One sample, the same in every step, is all that has weight."""
     weights = _weights(evidence)
-    if weights is None or np.sum(weights != 0) != 1:
+    if weights is None or np.sum(weights != 0) != 1 or np.max(weights) <= 0:
         return None
-    index = int(np.flatnonzero(weights)[0])
+    index = int(np.argmax(weights))
     return Match(0.0, f"the gradient is that of sample {index} alone", float(index))
 
 

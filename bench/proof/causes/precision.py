@@ -60,6 +60,9 @@ def tf32(trajectory: Trajectory) -> Match | None:
 def integer(trajectory: Trajectory) -> Match | None:
     """The parameters, or what the gradient is made of, are cut to whole numbers."""
     system, before = trajectory.system, trajectory.stack[:-1]
+    if np.all(trajectory.stack[1:] == trajectory.stack[1]):
+        # Standing still on a whole number is no rounding.
+        return None
     x, y, predictions = system.design, system.targets, system.design @ before
     g, lr = trajectory.due, np.longdouble(trajectory.lr)
     named: list[tuple[str, LongArray]] = []
