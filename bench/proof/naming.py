@@ -104,8 +104,8 @@ class Naming:
             due *= evidence.problem.lr / self._problem.lr
         elif named.cause == "scale.lr-squared":
             due *= self._problem.lr / evidence.problem.lr
-        sighting = self._see("problem", self._problem, (0, 1), self._dtype)
-        if sighting.failure is not None:
+        sighting = self._see("problem", self._problem, (0, 1, 2, 3, 5, 8), self._dtype)
+        if len(sighting.answers) < 2:
             return due
         step = (sighting.state(1) - sighting.state(0)).astype(np.float64)
         right = (sighting.truth.exact[1] - sighting.truth.start).astype(np.float64)

@@ -25,6 +25,9 @@ DIVERGENCE_FACTOR = 1.1
 
 DIVERGENCE_ITERATIONS = 12
 RESTART_FOR = 4
+WATCHED = (0, 1, 2, 3, 5, 8, 13, 21, 34)
+"""The iterates of the cell's own problem that are looked at before the last."""
+
 PROBE_FEW = 3
 
 LONG_RUN_UNIT_ROUNDOFF = 2.0**-24
@@ -130,7 +133,7 @@ class _Prover:
         while last > 4 and out_of_range(self._problem, self._system, self._dtype, last) is not None:
             last //= 2
         last = max(last, 4)
-        sighting = self._see("problem", self._problem, (0, 1, 2, 3, last))
+        sighting = self._see("problem", self._problem, (*(n for n in WATCHED if n < last), last))
         fault = self._fault(sighting) or self._check_one_step(sighting)
         if fault is not None:
             return fault

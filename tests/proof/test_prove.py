@@ -91,7 +91,7 @@ def test_stopping_early_on_the_problem_alone_is_wrong() -> None:
         return Descent(descent.w, descent.b)
 
     finding = found(tired, "line-4")
-    assert (finding.status, finding.iterate) == (Status.WRONG, 47)
+    assert (finding.status, finding.iterate) == (Status.WRONG, 21)
     assert (finding.cause, finding.factor) == ("count.early-stop", 20.0)
 
 
