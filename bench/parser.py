@@ -84,6 +84,9 @@ def build_parser() -> argparse.ArgumentParser:
     explain = _verb(verbs, "explain", "tell the story of a verdict, with this machine's own numbers")
     _selection(explain)
     _proof(explain)
+    explain.add_argument(
+        "--picture", metavar="FILE", help="draw the first cell's iterates beside the exact ones: FILE.svg or FILE.png"
+    )
 
     report = _verb(verbs, "report", "show a run again, or write it as Markdown or HTML")
     report.add_argument("run", nargs="?", metavar="RUN", help="a run folder (default: the latest under results/)")

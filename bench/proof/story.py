@@ -4,10 +4,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from bench.dtypes import Dtype
+from bench.dtypes import Dtype, FloatArray
 from bench.oracle.convergence import FRACTION, iterations_to_converge
 from bench.oracle.memory import system_of
-from bench.oracle.system import LongArray, stacked
+from bench.oracle.system import LongArray, System, stacked
 from bench.oracle.truth import Propagator
 from bench.problems.problem import Problem
 from bench.proof.causes import cause_named
@@ -19,15 +19,17 @@ ROWS = 10
 LONGEST_WATCH = 200
 OVER_THE_LIMIT = 1.05
 DIVERGING_ITERATIONS = 60
+LEAST_GRADIENT = 1e-4
+"""Of the first gradient's norm: below it a step says little about its learning rate."""
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """One iterate in its first component: what was seen, and what is exact."""
+class Iterate:
+    """One iterate: what was seen, and what is exact, weights above bias, (..., P, M)."""
 
     n_iters: int
-    observed: float
-    exact: float
+    observed: FloatArray
+    exact: FloatArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +74,13 @@ class Watched:
         reached_in: iterations that the variant was seen to need to converge; ``None`` when it did not.
         right_in: iterations that gradient descent needs.
         right_in_at_gain: iterations that gradient descent needs at the learning rate that the variant really has.
-        optimum: the first weight of the optimum.
         near: how near counts as converged, in the Euclidean norm.
-        rows: the first iterates.
+        optimum: of the objective, weights above bias, (..., P, M).
+        hessian: of the objective, for each output alike, (..., P, P).
+        has_bias: whether the last row of a state is the bias.
+        path: the iterates from the start on, at least `ROWS` of them unless the variant failed.
+        effective: by iteration, the learning rate that the step really had: its part along the gradient, over the
+            gradient; as far as there is a gradient worth the name.
         blowup: what happens between the variant's limit and gradient descent's.
     """
 
@@ -84,9 +90,12 @@ class Watched:
     reached_in: int | None
     right_in: int | None
     right_in_at_gain: int | None
-    optimum: float
     near: float
-    rows: tuple[Row, ...]
+    optimum: FloatArray
+    hessian: FloatArray
+    has_bias: bool
+    path: tuple[Iterate, ...]
+    effective: tuple[float, ...]
     blowup: Blowup | None
 
 
@@ -112,15 +121,18 @@ def tell(subject: Subject, problem: Problem, dtype: Dtype, verdict: Verdict) -> 
     propagator = Propagator(system, problem.lr)
     start = stacked(problem.w0, problem.b0)
     far = _distance(start, system.optimum)
-    rows: list[Row] = []
+    path: list[Iterate] = []
+    effective: list[float] = []
     reached_in = None
+    before: LongArray | None = None
     for n in range(min(LONGEST_WATCH, max(ROWS, 2 * (right_in or LONGEST_WATCH))) + 1):
         state = _state(subject, problem, n, dtype)
-        if state is None or (n > ROWS and reached_in is not None):
+        if state is None or (n > max(ROWS, right_in or 0) and reached_in is not None):
             break
-        if n <= ROWS:
-            exact = propagator.after(start, n)
-            rows.append(Row(n, float(state.reshape(-1)[0]), float(exact.reshape(-1)[0])))
+        path.append(Iterate(n, state.astype(np.float64), propagator.after(start, n).astype(np.float64)))
+        if before is not None and len(effective) == n - 1:
+            effective += _effective_learning_rate(system, start, before, state)
+        before = state
         if reached_in is None and _distance(state, system.optimum) <= FRACTION * far:
             reached_in = n
     gained = None if gain is None else iterations_to_converge(replace(problem, lr=gain * problem.lr), system)
@@ -131,9 +143,12 @@ def tell(subject: Subject, problem: Problem, dtype: Dtype, verdict: Verdict) -> 
         reached_in=reached_in,
         right_in=right_in,
         right_in_at_gain=gained,
-        optimum=float(system.optimum.reshape(-1)[0]),
         near=FRACTION * far,
-        rows=tuple(rows),
+        optimum=system.optimum.astype(np.float64),
+        hessian=system.hessian.astype(np.float64),
+        has_bias=system.has_bias,
+        path=tuple(path),
+        effective=tuple(effective),
         blowup=None if gain is None or gain <= 1 else _blowup(subject, problem, dtype, gain, far),
     )
     return Story(verdict, _cause(verdict), watched)
@@ -153,6 +168,15 @@ def _blowup(subject: Subject, problem: Problem, dtype: Dtype, gain: float, far: 
     right = Propagator(system, lr).after(stacked(problem.w0, problem.b0), DIVERGING_ITERATIONS)
     growth, right_growth = (_distance(where, system.optimum) / far for where in (state, right))
     return Blowup(lr, DIVERGING_ITERATIONS, growth, right_growth)
+
+
+def _effective_learning_rate(system: System, start: LongArray, state: LongArray, after: LongArray) -> list[float]:
+    """The one number, or none where the gradient is too small to tell."""
+    gradient, first = system.gradient(state), system.gradient(start)
+    squares = float(np.sum(gradient * gradient))
+    if not squares > LEAST_GRADIENT**2 * float(np.sum(first * first)):
+        return []
+    return [float(np.sum((state - after) * gradient)) / squares]
 
 
 def _distance(state: LongArray, optimum: LongArray) -> float:

@@ -3,7 +3,7 @@
 import textwrap
 from collections.abc import Iterator
 
-from bench.proof.story import Story, Watched
+from bench.proof.story import ROWS, Story, Watched
 from bench.proof.verdict import Status
 from bench.report.text import printable
 
@@ -34,8 +34,8 @@ def _lines(story: Story) -> Iterator[str]:
             yield from _paragraph(consequence, indent="  ")
         yield ""
         yield "  iteration    first weight           exact"
-        for row in story.watched.rows:
-            yield f"  {row.n_iters:9d}  {row.observed:14.8g}  {row.exact:14.8g}"
+        for iterate in story.watched.path[: ROWS + 1]:
+            yield f"  {iterate.n_iters:9d}  {iterate.observed.flat[0]:14.8g}  {iterate.exact.flat[0]:14.8g}"
     if story.cause is not None:
         yield ""
         yield from _paragraph(f"What to look for: {story.cause.looks_like}.")
@@ -44,7 +44,7 @@ def _lines(story: Story) -> Iterator[str]:
 
 
 def _consequences(seen: Watched, *, proved: bool) -> Iterator[str]:
-    goal = f"the optimum (first weight {seen.optimum:.6g}, distance at most {seen.near:.3g})"
+    goal = f"the optimum (first weight {seen.optimum.flat[0]:.6g}, distance at most {seen.near:.3g})"
     right = "never" if seen.right_in is None else f"{seen.right_in}"
     if seen.gain is not None:
         yield f"- its real learning rate is {seen.gain * seen.lr:.4g}, not the {seen.lr:.4g} that was asked for;"
