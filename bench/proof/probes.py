@@ -24,6 +24,8 @@ SHORT_STEP_FRACTION = 0.11
 SHORT_SAMPLES = 5
 
 PROBE_ITERATIONS = 9
+CRAWLING_RATE = 2.0**-18
+CRAWLING_ITERATIONS = 40
 
 MAGNIFICATION = 2.0**15
 """A power of two near 3e4: gradients 1e9 times as large, and not one digit of the iterates another."""
@@ -85,6 +87,13 @@ def other_data(shape: Shape) -> Problem:
 def magnified(problem: Problem) -> Problem:
     """The same problem in another unit of the data: exactly the same iterates from gradients 2**30 times as large."""
     return replace(problem, x=problem.x * MAGNIFICATION, y=problem.y * MAGNIFICATION, lr=problem.lr / MAGNIFICATION**2)
+
+
+@lru_cache
+def crawling(shape: Shape) -> Problem:
+    """The probe with so small a learning rate that a rule for plateaus takes the loss for level."""
+    made = probe(shape)
+    return replace(made, lr=made.lr * CRAWLING_RATE)
 
 
 @lru_cache

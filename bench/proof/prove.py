@@ -12,7 +12,17 @@ from bench.oracle.reach import out_of_range
 from bench.problems.problem import Problem
 from bench.proof.naming import REPEATED, TRAJECTORY, Naming
 from bench.proof.power import ENOUGH, powers
-from bench.proof.probes import SETTLING_ITERATIONS, Shape, magnified, other_data, probe, settling, shapes_for
+from bench.proof.probes import (
+    CRAWLING_ITERATIONS,
+    SETTLING_ITERATIONS,
+    Shape,
+    crawling,
+    magnified,
+    other_data,
+    probe,
+    settling,
+    shapes_for,
+)
 from bench.proof.sighting import Observation, Sighting, see
 from bench.proof.subject import Failure, Subject
 from bench.proof.verdict import Finding, Status
@@ -116,6 +126,7 @@ class _Prover:
         further = {
             "with other data": (other_data(shape), (PROBE_FEW,)),
             "with data 2**15 times as large": (magnified(made), (PROBE_FEW,)),
+            "that crawls": (crawling(shape), (CRAWLING_ITERATIONS,)),
         }
         if self._dtype.unit_roundoff <= LONG_RUN_UNIT_ROUNDOFF:
             further["that settles"] = (settling(shape), (SETTLING_ITERATIONS,))

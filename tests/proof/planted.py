@@ -55,7 +55,6 @@ from tests.proof.planted_steps import (
     momentum,
     one_block_accumulates,
     one_by_one,
-    projected,
     reshaped,
     sequential,
     stale_gradient,
@@ -122,7 +121,6 @@ FAULTS: dict[str, list[Callable[[], Function]]] = {
         lambda: clipped(5.0, epsilon=1e-6),
         lambda: blocks(lambda g: np.clip(g, -3, 3), lambda g: np.clip(g, -3, 3)),
         lambda: clipped(1e6),
-        lambda: projected,
     ],
     "state.schedule": [
         lambda: scheduled(lambda k, n: 0.9**k),
@@ -138,10 +136,11 @@ FAULTS: dict[str, list[Callable[[], Function]]] = {
     "data.duplicated": [
         lambda: on_data(lambda x, y: (np.concatenate([x, x[-1:]]), np.concatenate([y, y[-1:]]))),
     ],
-    "data.minibatch": [lambda: by(batches), lambda: by(one_by_one), random_batches],
+    "data.minibatch": [lambda: by(batches), random_batches],
     "data.single-sample": [
         lambda: on_data(lambda x, y: (x[:1], y[:1])),
         lambda: on_data(lambda x, y: (x[-1:], y[-1:])),
+        lambda: by(one_by_one),
     ],
     "data.standardised": [lambda: on_data(standardised)],
     "count.one-more": [lambda: by(lambda p, w, b, k, m: slope(p, w, b), n=lambda n: n + 1)],

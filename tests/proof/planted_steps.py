@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 
 from bench.problems.problem import Problem
-from bench.variants.contract import Descent
 from tests.proof.loops import Array, Function, by, plus, predicted, remembered, slope, times
 
 
@@ -71,15 +70,6 @@ def clipped(limit: float, *, epsilon: float = 0.0) -> Function:
         return times(p.x.dtype.type(min(1.0, limit / (norm + epsilon))), g)
 
     return by(step)
-
-
-def projected(p: Problem, n_iters: int) -> Descent:
-    w, b = p.w0.copy(), p.b0
-    for _ in range(n_iters):
-        g_w, g_b = slope(p, w, b)
-        w = np.clip(w - p.lr * g_w, -0.4, 0.4)
-        b = None if b is None or g_b is None else b - p.lr * g_b
-    return Descent(w, b)
 
 
 def sequential(p: Problem, w: Array, b: Array | None, k: int, m: dict[str, Any]) -> Any:

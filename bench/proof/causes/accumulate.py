@@ -4,15 +4,32 @@ import numpy as np
 
 from bench.oracle.system import LongArray
 from bench.proof.causes.cause import Cause, Match, first_of, fits
+from bench.proof.evidence import Evidence
 from bench.proof.trajectory import Trajectory
 
 LONGEST_PERIOD = 8
+FURTHER = 24
 
 
-def no_zero_grad(trajectory: Trajectory) -> Match | None:
-    """s_k = g_k + s_k-1: each update uses the sum of all gradients so far."""
+def no_zero_grad(evidence: Evidence) -> Match | None:
+    """s_k = g_k + s_k-1: each update uses the sum of all gradients so far, and does so further on."""
+    trajectory = evidence.trajectory
     total = np.cumsum(trajectory.due, axis=0)
-    return fits(trajectory, total, "each update uses the sum of all gradients so far, as momentum 1 would")
+    match = fits(trajectory, total, "each update uses the sum of all gradients so far, as momentum 1 would")
+    return None if match is None or _zeroed_later(evidence) else match
+
+
+def _zeroed_later(evidence: Evidence) -> bool:
+    """Whether the state after `FURTHER` iterations is not that of gradients which were never zeroed."""
+    seen = evidence.ask(evidence.problem, FURTHER)
+    if seen is None:
+        return False
+    theta, total = evidence.start, np.zeros_like(evidence.start)
+    for _ in range(FURTHER):
+        total = total + evidence.system.gradient(theta)
+        theta = theta - np.longdouble(evidence.problem.lr) * total
+    far = np.max(np.abs(theta - evidence.start))
+    return bool(np.max(np.abs(seen - theta)) > max(1e-3, 1e3 * evidence.dtype.unit_roundoff) * far)
 
 
 def zeroed_sometimes(trajectory: Trajectory) -> Match | None:
@@ -57,7 +74,7 @@ NO_ZERO_GRAD = Cause(
     looks_like="loss.backward() in a loop without zero_grad(), or grad += where grad = was meant",
     fix="zero the gradients once an iteration, after the update: w.grad.zero_() or optimizer.zero_grad()",
     example="loss.backward(); w -= lr * w.grad   # and w.grad.zero_() is missing",
-    test=no_zero_grad,
+    examine=no_zero_grad,
     same_as=("state.momentum",),
 )
 SOMETIMES = Cause(

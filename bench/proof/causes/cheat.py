@@ -45,7 +45,8 @@ def geometric(trajectory: Trajectory) -> Match | None:
 
 def hard_coded(evidence: Evidence) -> Match | None:
     """Another start and other targets change nothing in the answer, and the answer is not the start."""
-    if still(evidence.trajectory):
+    if still(evidence.trajectory) or not np.any(evidence.sighting.state(evidence.last)):
+        # All zeros may be a result that was wiped out, not one that was written down.
         return None
     other = replace(evidence.elsewhere, y=evidence.moved_targets.y)
     answer = evidence.ask(other, evidence.last)

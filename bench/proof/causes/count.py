@@ -32,6 +32,12 @@ def early_stop(evidence: Evidence) -> Match | None:
         most = max(made)
         if most == len(made) - 1 or made != [min(n, most) for n in _asked(made)]:
             return None
+        if most == 1:
+            # A step from where it stopped: a descent that is stuck there has another fault.
+            there = evidence.from_state(evidence.trajectory.states[1])
+            state = evidence.ask(there, 1)
+            if state is None or not evidence.is_descent(there, 1, state):
+                return None
         also = ("update.skips",) if most == 1 else ()
         return Match(0.0, f"no more than {most} updates are made, however many are asked for", float(most), also)
     return _stopped_later(evidence)

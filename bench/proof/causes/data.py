@@ -43,10 +43,28 @@ def duplicated(evidence: Evidence) -> Match | None:
 def single_sample(evidence: Evidence) -> Match | None:
     """One sample, the same in every step, is all that has weight."""
     weights = _weights(evidence)
-    if weights is None or np.sum(weights != 0) != 1 or np.max(weights) <= 0:
+    if weights is not None and np.sum(weights != 0) == 1 and np.max(weights) > 0:
+        index = int(np.argmax(weights))
+        return Match(0.0, f"the gradient is that of sample {index} alone", float(index))
+    chosen = None if evidence.unsteady else _one_in_each_step(evidence.trajectory)
+    if chosen is None:
         return None
-    index = int(np.argmax(weights))
-    return Match(0.0, f"the gradient is that of sample {index} alone", float(index))
+    return Match(0.0, f"each step uses one sample: {', '.join(map(str, chosen[:5]))} ...")
+
+
+def _one_in_each_step(trajectory: Trajectory) -> list[int] | None:
+    """The sample whose gradient alone each step uses; ``None`` where a step uses another number of them."""
+    if not trajectory.sharp:
+        return None
+    chosen = []
+    for step, residual, tolerance in zip(
+        trajectory.effective, trajectory.residuals[:-1], trajectory.tolerances, strict=True
+    ):
+        subset = _subset(trajectory.system, step, residual, tolerance)
+        if subset is None or np.sum(subset > 0) != 1:
+            return None
+        chosen.append(int(np.argmax(subset)))
+    return chosen
 
 
 def minibatch(evidence: Evidence) -> Match | None:
@@ -68,6 +86,8 @@ def minibatch(evidence: Evidence) -> Match | None:
     if len({tuple(times) for times in used}) < 2:
         return None
     sizes = [int(np.sum(times)) for times in used]
+    if max(sizes) == 1:
+        return None  # `single_sample` says so
     size = str(sizes[0]) if min(sizes) == max(sizes) else f"{min(sizes)} to {max(sizes)}"
     first = ", ".join(str(index) for index in np.flatnonzero(used[0]))
     sentence = (

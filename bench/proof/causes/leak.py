@@ -3,8 +3,8 @@
 import numpy as np
 
 from bench.oracle.memory import system_of
-from bench.oracle.system import LongArray
-from bench.proof.causes.cause import Cause, Match, fits
+from bench.oracle.system import LongArray, System
+from bench.proof.causes.cause import Cause, Match, first_of, fits
 from bench.proof.evidence import Evidence
 from bench.proof.probes import SETTLING_ITERATIONS
 from bench.proof.trajectory import MARGIN
@@ -48,13 +48,20 @@ def random_start(evidence: Evidence) -> Match | None:
     if evidence.settling is None:
         return None
     problem, system = evidence.settling
+    begun = [evidence.ask(problem, 0) for _ in range(2)]
+    ended = [evidence.ask(problem, SETTLING_ITERATIONS) for _ in range(2)]
+    if all(state is not None for state in (*begun, *ended)):
+        apart, left_apart = (float(np.max(np.abs(a - b))) for a, b in (begun, ended) if a is not None and b is not None)
+        if apart > 0 and left_apart <= FAR * apart:
+            return Match(0.0, f"every call starts elsewhere: two starts are {apart:.3g} apart, and both descend")
     optimum = np.round(system.optimum * 8) / 8
     asked = [(optimum, 1), (optimum + AFAR, 1), (optimum, SETTLING_ITERATIONS), (optimum + AFAR, SETTLING_ITERATIONS)]
-    ends = [evidence.ask(evidence.from_state(start, problem), n_iters) for start, n_iters in asked]
+    ends = [evidence.ask(evidence.from_state(start, problem), n_iters) for start, n_iters in [*asked, (optimum, 1)]]
     if any(end is None for end in ends):
         return None
-    left, far, *last = (float(np.max(np.abs(end - optimum))) for end in ends if end is not None)
-    if left <= FAR or far > AFAR / 1000 or max(last) > FAR * min(left, far):
+    left, far, *last, again = (float(np.max(np.abs(end - optimum))) for end in ends if end is not None)
+    # A call after one that has settled starts afar again: nothing is carried from call to call.
+    if min(left, again) <= FAR or far > AFAR / 1000 or max(last) > FAR * min(left, far, again):
         return None
     return Match(0.0, "every call starts somewhere else, not at the start that was asked for, and descends from there")
 
@@ -89,8 +96,16 @@ def stale_data(evidence: Evidence) -> Match | None:
     earlier = evidence.earlier.problem
     if earlier.x.shape != evidence.problem.x.shape:
         return None
-    predicted = system_of(earlier).gradient(evidence.trajectory.stack[:-1])
-    return fits(evidence.trajectory, predicted, "on new data it descends on the data of an earlier call")
+    old, new, states = system_of(earlier), evidence.system, evidence.trajectory.stack[:-1]
+    mixed = System(new.design, old.targets, new.has_bias)
+    return first_of(
+        fits(evidence.trajectory, predicted, f"on new data it descends on {what} of an earlier call")
+        for what, predicted in (
+            ("the data", old.gradient(states)),
+            ("the targets", mixed.gradient(states)),
+            ("the features' products", old.hessian @ states - new.linear),
+        )
+    )
 
 
 WARM_START = Cause(

@@ -94,6 +94,9 @@ def _coarser(evidence: Evidence, coarse: Dtype) -> Match | None:
     trajectory = evidence.trajectory
     if coarse.unit_roundoff <= trajectory.dtype.unit_roundoff:
         return None
+    if np.array_equal(np.rint(trajectory.stack[1:]), trajectory.stack[1:]):
+        # Whole numbers lie on every lattice.
+        return None
     in_coarse = replace(trajectory, dtype=coarse)
     name = coarse.name
     if in_coarse.residual(trajectory.due) > MARGIN:

@@ -1,14 +1,19 @@
 """Two equal calls, two answers."""
 
+from itertools import pairwise
+
 import numpy as np
 
 from bench.proof.causes.cause import Cause, Match
 from bench.proof.evidence import Evidence
 
+EQUAL_CALLS = 40
+SETTLED = 1e-3
+
 
 def nondeterministic(evidence: Evidence) -> Match | None:
     """Equal calls differ beyond the rounding bound."""
-    if not evidence.unsteady:
+    if not evidence.unsteady or _drifts(evidence):
         return None
     apart = max(
         float(np.max(np.abs(states[0] - other)))
@@ -17,6 +22,19 @@ def nondeterministic(evidence: Evidence) -> Match | None:
         for other in states[1:]
     )
     return Match(0.0, f"two equal calls are {apart:.3g} apart")
+
+
+def _drifts(evidence: Evidence) -> bool:
+    """Whether equal calls go one way or settle: something is carried from call to call, and nothing is random."""
+    states = [evidence.ask(evidence.problem, 1) for _ in range(EQUAL_CALLS)]
+    changes = np.stack([after - here for here, after in pairwise(s for s in states if s is not None)])
+    apart = np.abs(changes).reshape(len(changes), -1).max(axis=1).astype(np.float64)
+    if not np.any(apart):
+        return False
+    ways = np.sign(changes.astype(np.float64))
+    if np.all(np.diff(apart) <= 0):
+        return True
+    return bool(np.all(ways == ways[0])) or float(np.max(apart[-3:])) < SETTLED * float(np.max(apart))
 
 
 NONDETERMINISTIC = Cause(

@@ -21,7 +21,8 @@ def result_stale(evidence: Evidence) -> Match | None:
     made = evidence.trajectory.updates_made
     if made != list(range(len(evidence.trajectory.states) - 1)) or not evidence.losses_are_right:
         return None
-    return Match(0.0, "the losses are right, and what is returned is the state before the last update")
+    sentence = "the losses are right, and what is returned is the state before the last update, or that was not made"
+    return Match(0.0, sentence, alternatives=("count.one-less",))
 
 
 def loss_after_update(evidence: Evidence) -> Match | None:

@@ -61,6 +61,8 @@ def by_block(trajectory: Trajectory) -> Match | None:
     weights, bias = trajectory.gain(slice(None, -1)), trajectory.gain(slice(-1, None))
     gains = np.full((trajectory.system.n_parameters, 1), weights, np.longdouble)
     gains[-1] = bias
+    if not (weights > 0 and bias > 0):
+        return None
     # The two gains are measured, so that a residual far under the margin is no surprise; that they differ must be.
     residual = trajectory.residual(gains * trajectory.due)
     same = trajectory.residual(np.longdouble(weights) * trajectory.due)

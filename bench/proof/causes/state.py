@@ -11,6 +11,8 @@ from bench.proof.evidence import Evidence
 from bench.proof.trajectory import MARGIN, TINY, Trajectory, iterates, size
 
 OTHER_START_ITERATIONS = 5
+BESIDE = 2.0**-10
+"""Next to the optimum: this fraction of the start away from it."""
 
 
 def momentum(trajectory: Trajectory) -> Match | None:
@@ -74,9 +76,18 @@ def weight_decay(trajectory: Trajectory) -> Match | None:
     return None
 
 
-def by_coordinate(trajectory: Trajectory) -> Match | None:
-    """The gradient is rescaled coordinate by coordinate: to one length at first, or by constant numbers."""
-    return first_of((_of_one_length(trajectory), _rescaled(trajectory)))
+def by_coordinate(evidence: Evidence) -> Match | None:
+    """The gradient is rescaled coordinate by coordinate, however small: to one length at first, or by constants."""
+    if _small_steps_are_right(evidence):
+        return None
+    return first_of((_of_one_length(evidence.trajectory), _rescaled(evidence.trajectory)))
+
+
+def _small_steps_are_right(evidence: Evidence) -> bool:
+    """Whether the first update is gradient descent's own where the gradient is small: next to the optimum."""
+    beside = evidence.from_state(evidence.system.optimum + BESIDE * evidence.start)
+    state = evidence.ask(beside, 1)
+    return state is not None and evidence.is_descent(beside, 1, state)
 
 
 def _of_one_length(trajectory: Trajectory) -> Match | None:
@@ -101,7 +112,7 @@ def _rescaled(trajectory: Trajectory) -> Match | None:
     with np.errstate(divide="ignore", invalid="ignore"):
         gains = (g * s).sum(0) / (g * g).sum(0)
     weights = gains[..., : trajectory.n_weights, :]
-    if not np.all(np.isfinite(gains)) or np.ptp(weights) <= 1e-6 * np.max(np.abs(weights)):
+    if not np.all(np.isfinite(gains)) or np.min(gains) <= 0 or np.ptp(weights) <= 1e-6 * np.max(np.abs(weights)):
         return None
     residual = trajectory.residual(gains * trajectory.due)
     if residual > MARGIN:
@@ -110,9 +121,19 @@ def _rescaled(trajectory: Trajectory) -> Match | None:
     return Match(residual, sentence)
 
 
-def clipped(trajectory: Trajectory) -> Match | None:
-    """The gradient's norm, or its components, or the parameters are cut at a number."""
-    return first_of((_by_norm(trajectory), _by_value(trajectory), _projected(trajectory)))
+def clipped(evidence: Evidence) -> Match | None:
+    """The gradient's norm, or its components, are cut at a number."""
+    trajectory = evidence.trajectory
+    return first_of((_by_norm(trajectory), _by_value(trajectory), _always_cut(evidence)))
+
+
+def _always_cut(evidence: Evidence) -> Match | None:
+    """Every component of every gradient was longer than the cut; next to the optimum they are not, and stay."""
+    steps, cap = evidence.trajectory.effective, float(np.max(size(evidence.trajectory.effective)))
+    right_way = np.array_equal(np.sign(steps), np.sign(evidence.trajectory.due))
+    if not right_way or np.any(size(steps) < (1 - 1e-6) * cap) or not _small_steps_are_right(evidence):
+        return None
+    return Match(0.0, f"the components of the gradient are cut at {cap:.6g}", float(f"{cap:.6g}"))
 
 
 def _by_norm(trajectory: Trajectory) -> Match | None:
@@ -158,24 +179,6 @@ def _by_value(trajectory: Trajectory) -> Match | None:
         return None
     sentence = f"the components of the gradient are cut at {cap:.6g}"
     return fits(trajectory, np.clip(trajectory.due, -cap, cap), sentence, float(f"{cap:.6g}"))
-
-
-def _projected(trajectory: Trajectory) -> Match | None:
-    return first_of(_kept_within(trajectory, block) for block in (slice(None), slice(None, trajectory.n_weights)))
-
-
-def _kept_within(trajectory: Trajectory, block: slice) -> Match | None:
-    lr = np.longdouble(trajectory.lr)
-    free = trajectory.stack[:-1] - lr * trajectory.due
-    seen = trajectory.stack[1:][..., block, :]
-    low, high = seen.min(), seen.max()
-    moved = size(free[..., block, :] - seen) > MARGIN * trajectory.state_tolerances[..., block, :]
-    if np.sum(moved) < 3 or np.all(moved) or not np.all((seen == low) | (seen == high), where=moved):
-        return None
-    kept = free.copy()
-    kept[..., block, :] = np.clip(free[..., block, :], low, high)
-    edge = float(f"{high if np.any(seen[moved] == high) else low:.6g}")
-    return fits(trajectory, (trajectory.stack[:-1] - kept) / lr, f"parameters are kept from going beyond {edge}", edge)
 
 
 def schedule(evidence: Evidence) -> Match | None:
@@ -259,15 +262,15 @@ ADAPTIVE = Cause(
     looks_like="Adam, RMSprop, Adagrad, the sign of the gradient",
     fix="use the gradient itself: torch.optim.SGD(parameters, lr=lr)",
     example="optimizer = torch.optim.Adam([w, b], lr=lr)",
-    test=by_coordinate,
+    examine=by_coordinate,
 )
 CLIPPED = Cause(
     code="state.clipped",
-    title="the gradient, or the parameters, are cut at a number",
+    title="the gradient is cut at a number",
     looks_like="clip_grad_norm_, np.clip, a gradient divided by its norm",
     fix="use the gradient as it is",
     example="dw = np.clip(dw, -1, 1)",
-    test=clipped,
+    examine=clipped,
 )
 SCHEDULE = Cause(
     code="state.schedule",

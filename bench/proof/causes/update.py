@@ -33,8 +33,9 @@ def twice(trajectory: Trajectory) -> Match | None:
     return fits(trajectory, g + after_one, "every iteration makes two updates, the second from where the first led")
 
 
-def skips(trajectory: Trajectory) -> Match | None:
-    """Some updates are made and others, in the middle or after the first, are not."""
+def skips(evidence: Evidence) -> Match | None:
+    """Some updates are made and others, in the middle or after the first, are not, wherever the descent stands."""
+    trajectory = evidence.trajectory
     idle = np.array([np.array_equal(here, after) for here, after in pairwise(trajectory.states)])
     made = trajectory.misses <= MARGIN
     if not np.all(idle | made) or not np.any(idle) or not np.any(made):
@@ -46,6 +47,12 @@ def skips(trajectory: Trajectory) -> Match | None:
         # All but the first, or the first few: the number of updates is wrong, no update is skipped among others.
         return None
     only_first = pattern.count("1") == 1 and pattern[0] == "1"
+    if pattern[0] == "1":
+        # Where an update was skipped, a call of its own makes its first one: it is k that decides, not the place.
+        there = evidence.from_state(trajectory.states[int(np.argmax(idle))])
+        state = evidence.ask(there, 1)
+        if state is None or not evidence.is_descent(there, 1, state):
+            return None
     return Match(
         float(np.max(np.where(idle, 0, trajectory.misses))),
         "only the first update is made" if only_first else f"updates are skipped, in the pattern {pattern}",
@@ -101,7 +108,7 @@ SKIPS = Cause(
     looks_like="an update behind an if, every second iteration of a schedule, or only in the first iteration",
     fix="update in every iteration",
     example="if k % 2 == 0: w -= lr * dw",
-    test=skips,
+    examine=skips,
 )
 SEQUENTIAL = Cause(
     code="update.sequential",

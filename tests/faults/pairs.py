@@ -1,0 +1,36 @@
+"""Pairs of faults in one loop: each must be detected, and named as one of the two or as unknown, never as a third."""
+
+from tests.faults.fault import pair
+
+PAIRS = (
+    pair("pairs_numpy.py:summed_and_one_more", "scale.sum", "count.one-more"),
+    pair("pairs_numpy.py:halved_and_last_sample_dropped", "scale.half", "data.dropped"),
+    pair("pairs_numpy.py:uphill_without_bias", "sign.ascent", "operand.bias-missing"),
+    pair("pairs_numpy.py:momentum_and_decay", "state.momentum", "state.weight-decay"),
+    pair("pairs_numpy.py:schedule_and_rolled_targets", "state.schedule", "operand.targets-altered"),
+    pair("pairs_numpy.py:single_precision_and_half", "precision.float32", "scale.half"),
+    pair("pairs_numpy.py:zero_start_and_loss_after", "leak.start-ignored", "report.loss-after-update"),
+    pair("pairs_numpy.py:clipped_and_never_reset", "state.clipped", "accumulate.no-zero-grad"),
+    pair("pairs_numpy.py:stale_and_doubled", "stale.gradient", "scale.double"),
+    pair("pairs_numpy.py:sequential_with_a_larger_bias_rate", "update.sequential", "scale.block"),
+    pair("pairs_numpy.py:skipped_with_momentum", "update.skips", "state.momentum"),
+    pair("pairs_numpy.py:z_scores_and_early_stop", "data.standardised", "count.early-stop"),
+    pair("pairs_numpy.py:differences_of_a_sum", "precision.finite-difference", "scale.sum"),
+    pair("pairs_numpy.py:batches_with_decaying_rate", "data.minibatch", "state.schedule"),
+    pair("pairs_numpy.py:reshaped_without_target", "operand.reshape-for-transpose", "operand.no-target"),
+    pair("pairs_torch.py:summed_and_never_zeroed", "scale.sum", "accumulate.no-zero-grad"),
+    pair("pairs_torch.py:momentum_with_decaying_rate", "state.momentum", "state.schedule"),
+    pair("pairs_torch.py:maximized_with_weight_decay", "sign.ascent", "state.weight-decay"),
+    pair("pairs_torch.py:backward_twice_and_one_more", "scale.double", "count.one-more"),
+    pair("pairs_torch.py:accumulated_without_division", "update.skips", "scale.double"),
+    pair("pairs_torch.py:nesterov_without_bias", "state.nesterov", "operand.bias-missing"),
+    pair("pairs_torch.py:absolute_error_clipped", "operand.l1", "state.clipped"),
+    pair("pairs_torch.py:single_precision_never_zeroed", "precision.float32", "accumulate.no-zero-grad"),
+    pair("pairs_torch.py:dropout_without_the_last_sample", "repeat.nondeterministic", "data.dropped"),
+    pair("pairs_torch.py:kept_model_with_half_the_loss", "leak.warm-start", "scale.half"),
+    pair("pairs_torch.py:random_start_with_momentum", "leak.random-start", "state.momentum"),
+    pair("pairs_torch.py:squeezed_targets_with_weight_decay", "operand.targets-altered", "state.weight-decay"),
+    pair("pairs_torch.py:summed_losses_and_one_less", "report.loss-sum", "count.one-less"),
+    pair("pairs_torch.py:adam_without_the_first_sample", "state.adaptive", "data.dropped"),
+    pair("pairs_torch.py:step_before_backward_with_decaying_rate", "stale.gradient", "state.schedule"),
+)

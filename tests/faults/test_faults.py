@@ -1,0 +1,106 @@
+"""Every planted fault is detected and never misnamed, every honest loop proved, and no fewer are named than before."""
+
+import ast
+import csv
+from collections.abc import Callable, Iterator
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from bench.harness import Harness
+from bench.proof.verdict import Finding
+from tests.faults.confusion import FAULTS, PROBLEM, RESULTS
+from tests.faults.fault import TARGETS, Control, Fault, cell_of, found_name
+from tests.faults.honest import CONTROLS
+from tests.faults.pairs import PAIRS
+
+CODES = """
+scale.sum scale.mean-over-samples scale.half scale.double scale.extra-division scale.block scale.lr-ignored
+scale.lr-squared scale.constant sign.ascent sign.block operand.no-target operand.other-gradient
+operand.reshape-for-transpose operand.bias-missing operand.weight-missing operand.bias-last-sample operand.l1
+operand.other-loss operand.targets-altered update.never update.twice-per-iteration update.skips update.sequential
+accumulate.no-zero-grad accumulate.sometimes accumulate.block stale.gradient stale.frozen-gradient state.momentum
+state.nesterov state.weight-decay state.adaptive state.clipped state.schedule leak.warm-start leak.random-start
+leak.start-ignored leak.buffer leak.stale-data data.dropped data.duplicated data.minibatch data.single-sample
+data.standardised count.one-more count.one-less count.early-stop count.padded precision.float32 precision.bfloat16
+precision.float16 precision.tf32 precision.integer precision.finite-difference repeat.nondeterministic
+report.loss-after-update report.loss-stale report.loss-sum report.loss-half report.loss-rmse report.loss-other-data
+report.result-stale report.result-initial report.aliased cheat.closed-form cheat.hard-coded cheat.geometric cheat.cached
+contract.shape contract.dtype contract.not-finite contract.mutates-input contract.raised unknown
+""".split()  # noqa: SIM905 - a list of seventy would be seventy lines
+"""The causes that can be planted on a CPU."""
+
+Prove = Callable[[Fault | Control], Finding]
+
+
+@pytest.fixture(scope="module")
+def prove() -> Iterator[Prove]:
+    """The finding of each loop, worked out once."""
+    with Harness() as harness:
+        yield cache(lambda one: harness.prove(cell_of(one, PROBLEM, "float64")).verdict.finding)
+
+
+def here(one: Fault | Control) -> bool:
+    """Whether its library is installed."""
+    return one.backend == "numpy" or find_spec("torch") is not None
+
+
+def each(loops: tuple[Fault, ...] | tuple[Control, ...]) -> pytest.MarkDecorator:
+    missing = pytest.mark.skip(reason="written for torch, which is not installed")
+    return pytest.mark.parametrize(
+        "loop", [pytest.param(one, id=one.name, marks=() if here(one) else missing) for one in loops]
+    )
+
+
+@each(FAULTS)
+def test_a_fault_is_detected_and_not_misnamed(prove: Prove, loop: Fault) -> None:
+    finding = prove(loop)
+    assert loop.judge(found_name(finding)) in ("right", "unknown"), f"{loop.expect}: {finding}"
+
+
+@each(PAIRS)
+def test_two_faults_in_one_loop_are_detected_and_not_taken_for_a_third(prove: Prove, loop: Fault) -> None:
+    finding = prove(loop)
+    assert loop.judge(found_name(finding)) in ("right", "unknown"), f"{loop.expect}: {finding}"
+
+
+@each(CONTROLS)
+def test_an_honest_loop_is_proved(prove: Prove, loop: Control) -> None:
+    finding = prove(loop)
+    assert found_name(finding) == "proved", finding
+
+
+def test_no_fewer_are_named_than_in_the_committed_report(prove: Prove) -> None:
+    with (RESULTS / "corpus.csv").open(encoding="utf-8", newline="") as file:
+        named = {row["name"] for row in csv.DictReader(file) if row["kind"] == "fault" and row["ok"] == "right"}
+    available = [one for one in FAULTS if here(one)]
+    now = {one.name for one in available if one.judge(found_name(prove(one))) == "right"}
+    assert len(now) >= len(named & {one.name for one in available}), f"no longer named: {sorted(named - now)}"
+
+
+def test_every_cause_is_planted() -> None:
+    planted = {code for one in FAULTS for code in one.expect}
+    assert planted == set(CODES)
+
+
+def test_every_loop_is_in_one_table_under_a_name_of_its_own() -> None:
+    loops = (*FAULTS, *PAIRS, *CONTROLS)
+    assert len({one.name for one in loops}) == len(loops)
+    assert sorted(one.function for one in loops) == sorted(
+        f"{path.name}:{function}" for path in TARGETS.glob("*.py") for function in loops_in(path)
+    )
+
+
+def loops_in(path: Path) -> list[str]:
+    """The public functions of a file that take a problem and a number of iterations; no array library is imported."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    return [
+        node.name
+        for node in tree.body
+        if isinstance(node, ast.FunctionDef)
+        and not node.name.startswith("_")
+        and [argument.arg for argument in node.args.args][:2] == ["problem", "n_iters"]
+        and not path.name.startswith("parts_")
+    ]
