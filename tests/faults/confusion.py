@@ -22,6 +22,12 @@ RESULTS = Path(__file__).parents[2] / "results" / "faults"
 PROBLEM = "linear-4-lr0.01"
 FAULTS = (*corpus_numpy.FAULTS, *corpus_torch.FAULTS)
 HONEST = "proved"
+FIRST_RUN = """\
+The loops were written from the table of causes, without a look at the diagnoser. The diagnoser has since been mended
+against them, and two expectations were widened, so the figures below say that nothing got worse, not how well it names
+faults that it has never met. That is what the first run says, of commit 98bb75c and the expectations as they were
+written (`first-run.csv`): 352 of 353 detected, 312 named right (267 of the 293 that one code alone describes), 17 named
+wrong; of 30 pairs 30 detected and 3 named as a third; no false alarm in 71 honest loops."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,25 +90,33 @@ def summary(rows: Sequence[Row], problem: str, dtype: str) -> str:
         backend: median(row.seconds for row in faults if row.backend == backend)
         for backend in dict.fromkeys(row.backend for row in faults)
     }
+    missed, named = of["undetected"], sum(row.ok == "right" for row in separable)
+    alarms = sum(row.ok != "right" for row in controls)
+    figures = {
+        "planted faults": str(len(faults)),
+        "detected": str(len(faults) - missed),
+        "named right": str(of["right"]),
+        "named right, of those that one code alone describes": f"{named} of {len(separable)}",
+        "detected, cause unknown": str(of["unknown"]),
+        "named wrong": str(of["misnamed"]),
+        "pairs of faults detected": f"{len(pairs) - of_pairs['undetected']} of {len(pairs)}",
+        "pairs named as one of the two": str(of_pairs["right"]),
+        "pairs named as a third": str(of_pairs["misnamed"]),
+        "false alarms on honest loops": f"{alarms} of {len(controls)}",
+        **{f"median seconds of a diagnosis, {backend}": f"{value:.3f}" for backend, value in seconds.items()},
+    }
     lines = [
         "# Planted faults: what the harness makes of them",
         "",
-        f"Made by `python -m tests.faults.confusion --problem {problem} --dtype {dtype}`; the loops are in",
-        "`tests/faults/targets/`, the names they may get in `tests/faults/corpus_*.py`. They were written from the table of",  # noqa: E501
-        "causes by someone who had not read the diagnoser. `corpus.csv` has a row a loop, `confusion.csv` the counts.",
+        f"Made by `python -m tests.faults.confusion --problem {problem} --dtype {dtype}`. The loops are in",
+        "`tests/faults/targets/`, the names that they may get in `tests/faults/corpus_*.py`. `corpus.csv` has a row a",
+        "loop, `confusion.csv` counts how often each expectation got each name.",
+        "",
+        FIRST_RUN,
         "",
         "| | |",
         "|---|---|",
-        f"| planted faults | {len(faults)} |",
-        f"| detected | {len(faults) - of['undetected']} |",
-        f"| named right | {of['right']} |",
-        f"| named right, of those that one code alone describes | {sum(r.ok == 'right' for r in separable)} of {len(separable)} |",  # noqa: E501
-        f"| detected, cause unknown | {of['unknown']} |",
-        f"| named wrong | {of['misnamed']} |",
-        f"| pairs of faults detected | {len(pairs) - of_pairs['undetected']} of {len(pairs)} |",
-        f"| pairs named as one of the two, unknown, as a third | {of_pairs['right']}, {of_pairs['unknown']}, {of_pairs['misnamed']} |",  # noqa: E501
-        f"| false alarms on honest loops | {sum(r.ok != 'right' for r in controls)} of {len(controls)} |",
-        *(f"| median seconds of a diagnosis, {backend} | {value:.3f} |" for backend, value in seconds.items()),
+        *(f"| {what} | {figure} |" for what, figure in figures.items()),
         "",
     ]
     return "\n".join(lines + _exceptions(rows))

@@ -29,7 +29,7 @@ precision.float16 precision.tf32 precision.integer precision.finite-difference r
 report.loss-after-update report.loss-stale report.loss-sum report.loss-half report.loss-rmse report.loss-other-data
 report.result-stale report.result-initial report.aliased cheat.closed-form cheat.hard-coded cheat.geometric cheat.cached
 contract.shape contract.dtype contract.not-finite contract.mutates-input contract.raised unknown
-""".split()  # noqa: SIM905 - a list of seventy would be seventy lines
+""".split()  # noqa: SIM905 - seventy strings in a list are harder to read
 """The causes that can be planted on a CPU."""
 
 Prove = Callable[[Fault | Control], Finding]

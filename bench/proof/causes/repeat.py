@@ -6,9 +6,11 @@ import numpy as np
 
 from bench.proof.causes.cause import Cause, Match
 from bench.proof.evidence import Evidence
+from bench.proof.trajectory import MARGIN, TINY
 
 EQUAL_CALLS = 40
 SETTLED = 1e-3
+CARRIED = 0.8
 
 
 def nondeterministic(evidence: Evidence) -> Match | None:
@@ -29,12 +31,14 @@ def _drifts(evidence: Evidence) -> bool:
     states = [evidence.ask(evidence.problem, 1) for _ in range(EQUAL_CALLS)]
     changes = np.stack([after - here for here, after in pairwise(s for s in states if s is not None)])
     apart = np.abs(changes).reshape(len(changes), -1).max(axis=1).astype(np.float64)
-    if not np.any(apart):
-        return False
-    ways = np.sign(changes.astype(np.float64))
-    if np.all(np.diff(apart) <= 0):
+    if np.max(apart) <= MARGIN * np.max(evidence.trajectory.state_tolerances):
+        # They differed once and do so no more: what is random goes on.
         return True
-    return bool(np.all(ways == ways[0])) or float(np.max(apart[-3:])) < SETTLED * float(np.max(apart))
+    # Changes between independent answers are correlated by -1/2; what is carried on moves one way, or to and fro.
+    flat = changes.reshape(len(changes), -1).astype(np.float64)
+    flat /= np.maximum(np.linalg.norm(flat, axis=1, keepdims=True), TINY)
+    onward = float(np.mean(np.sum(flat[1:] * flat[:-1], axis=1)))
+    return abs(onward) > CARRIED or float(np.max(apart[-3:])) < SETTLED * float(np.max(apart))
 
 
 NONDETERMINISTIC = Cause(

@@ -190,7 +190,9 @@ def schedule(evidence: Evidence) -> Match | None:
     residual = trajectory.residual(gains.reshape(shape) * trajectory.due)
     # One number is always fitted by one number: there only a rule is worth anything.
     shown = bool(rule) or trajectory.due[0].size > 1
-    if residual > MARGIN or not shown or np.ptp(gains) <= 1e-4 * np.max(np.abs(gains)):
+    # A step that is not made at all is a skipped update, whatever the others are.
+    rests = bool(np.any(np.abs(gains) < 1e-9))
+    if residual > MARGIN or not shown or rests or np.ptp(gains) <= 1e-4 * np.max(np.abs(gains)):
         return _towards_the_end(trajectory)
     other = evidence.ask_trajectory(evidence.elsewhere, min(OTHER_START_ITERATIONS, evidence.last))
     if other is None:
