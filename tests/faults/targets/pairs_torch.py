@@ -92,8 +92,8 @@ def absolute_error_clipped(problem: Problem, n_iters: int) -> Descent:
 
 def single_precision_never_zeroed(problem: Problem, n_iters: int) -> Descent:
     """float32 parameters, and gradients that add up."""
-    w = problem.w0.float().requires_grad_()
-    b = None if problem.b0 is None else problem.b0.float().requires_grad_()
+    w = problem.w0.to(torch.float32, copy=True).requires_grad_()
+    b = None if problem.b0 is None else problem.b0.to(torch.float32, copy=True).requires_grad_()
     for _ in range(n_iters):
         mse_loss(linear(problem.x.float(), w, b), problem.y.float()).backward()
         with torch.no_grad():

@@ -178,8 +178,8 @@ def predicted_in_single_precision(problem: Problem, n_iters: int) -> Descent:
 def autocast_to_bfloat16(problem: Problem, n_iters: int) -> Descent:
     """torch.autocast on the CPU multiplies in bfloat16, from float32 parameters."""
     x, y = problem.x.float(), problem.y.float()
-    w = problem.w0.float().requires_grad_()
-    b = None if problem.b0 is None else problem.b0.float().requires_grad_()
+    w = problem.w0.to(torch.float32, copy=True).requires_grad_()
+    b = None if problem.b0 is None else problem.b0.to(torch.float32, copy=True).requires_grad_()
     optimizer = torch.optim.SGD(present(w, b), lr=problem.lr)
     for _ in range(n_iters):
         optimizer.zero_grad()
