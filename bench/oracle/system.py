@@ -28,6 +28,12 @@ def stacked(w: npt.ArrayLike, b: npt.ArrayLike | None) -> LongArray:
     return np.concatenate([weights, np.asarray(b, dtype=np.longdouble)[..., np.newaxis, :]], axis=-2)
 
 
+def size(values: LongArray | FloatArray) -> FloatArray:
+    """|values|, in float64."""
+    absolute: FloatArray = np.abs(values).astype(np.float64)
+    return absolute
+
+
 @dataclass(frozen=True)
 class System:
     """The matrices of one problem, in long arithmetic, with what its bounds need in float64.

@@ -8,7 +8,7 @@ import numpy as np
 
 from bench.dtypes import Dtype, FloatArray
 from bench.oracle.rounding import Sizes, objective_bound, step_bound
-from bench.oracle.system import LongArray, System, stacked
+from bench.oracle.system import LongArray, System, size, stacked
 from bench.problems.problem import Problem
 
 DENSE = 16
@@ -43,7 +43,7 @@ class Truth:
 
     def distance(self, n_iters: int, w: FloatArray, b: FloatArray | None) -> FloatArray:
         """|observed - exact| at iterate ``n_iters``, (..., P, M)."""
-        return _size(stacked(w, b) - self.exact[n_iters])
+        return size(stacked(w, b) - self.exact[n_iters])
 
 
 @dataclass
@@ -111,7 +111,7 @@ def truth(
         result.exact[here] = theta
         result.bound[here] = bound
         result.objective[here] = np.square(residual).sum(axis=(-1, -2)) * system.scale / 2
-        result.objective_bound[here] = objective_bound(system, _size(residual), _size(theta), bound, dtype)
+        result.objective_bound[here] = objective_bound(system, size(residual), size(theta), bound, dtype)
         if after == here:
             break
         following = propagator.after(theta, after - here)
@@ -170,10 +170,10 @@ class _BoundRecursion:
         around = self.now() + self.spread()
         gradient = self._system.scale * (self._system.design.swapaxes(-1, -2) @ residual)
         sizes = Sizes(
-            theta=_size(theta) + around,
-            theta_next=_size(following) + around,
-            residual=_size(residual) + self._system.size_of_design @ around,
-            gradient=_size(gradient) + np.abs(self._system.hessian).astype(np.float64) @ around,
+            theta=size(theta) + around,
+            theta_next=size(following) + around,
+            residual=size(residual) + self._system.size_of_design @ around,
+            gradient=size(gradient) + np.abs(self._system.hessian).astype(np.float64) @ around,
         )
         mu = step_bound(self._system, sizes, self._lr, self._dtype)
         self._eigen_bound = _product(self._size_of_vectors_t, mu) + np.abs(self._contraction) * self._eigen_bound
@@ -218,17 +218,12 @@ class _BoundRecursion:
             self._size_of_vectors_t @ around
         )
         sizes = Sizes(
-            theta=_size(theta) + moved,
-            theta_next=_size(theta) + moved,
-            residual=_size(residual) + self._system.size_of_design @ moved,
+            theta=size(theta) + moved,
+            theta_next=size(theta) + moved,
+            residual=size(residual) + self._system.size_of_design @ moved,
             gradient=self._size_of_vectors @ steepest,
         )
         return step_bound(self._system, sizes, self._lr, self._dtype)
-
-
-def _size(values: LongArray) -> FloatArray:
-    size: FloatArray = np.abs(values).astype(np.float64)
-    return size
 
 
 def _product(matrix: FloatArray, bound: FloatArray) -> FloatArray:

@@ -5,11 +5,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from bench.dtypes import Dtype, rounded
+from bench.dtypes import Dtype
 from bench.oracle.convergence import iterations_to_converge
 from bench.oracle.memory import system_of
 from bench.oracle.reach import out_of_range
 from bench.problems.problem import Problem
+from bench.problems.rounding import in_dtype
 from bench.proof.naming import REPEATED, TRAJECTORY, Naming
 from bench.proof.power import ENOUGH, powers
 from bench.proof.probes import (
@@ -64,7 +65,7 @@ def prove(
         computes_in: the dtypes of the variant's backend; a fault is named in float64 where that is one of them.
         iterations: watch at least this many iterations of the problem itself.
     """
-    return _Prover(subject, _in_dtype(problem, dtype), dtype, computes_in, iterations).run()
+    return _Prover(subject, in_dtype(problem, dtype), dtype, computes_in, iterations).run()
 
 
 class _Prover:
@@ -222,13 +223,3 @@ def _convergence(last: int, converges_in: int | None) -> str:
 def _failed(failure: Failure, where: str) -> Finding:
     evidence = failure.message if failure.status is Status.UNSUPPORTED else f"{failure.message} (in {where})"
     return Finding(status=failure.status, cause=failure.cause, evidence=evidence)
-
-
-def _in_dtype(problem: Problem, dtype: Dtype) -> Problem:
-    return Problem(
-        x=rounded(problem.x, dtype),
-        y=rounded(problem.y, dtype),
-        w0=rounded(problem.w0, dtype),
-        b0=None if problem.b0 is None else rounded(problem.b0, dtype),
-        lr=problem.lr,
-    )

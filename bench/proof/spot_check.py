@@ -7,6 +7,7 @@ from bench.oracle.memory import system_of
 from bench.oracle.system import stacked
 from bench.oracle.truth import Propagator, truth
 from bench.problems.problem import Problem
+from bench.problems.rounding import in_dtype
 from bench.proof.subject import Answer
 
 
@@ -20,10 +21,7 @@ class SpotCheck:
     """
 
     def __init__(self, problem: Problem, dtype: Dtype, seed: int) -> None:
-        b0 = None if problem.b0 is None else rounded(problem.b0, dtype)
-        self.problem = Problem(
-            rounded(problem.x, dtype), rounded(problem.y, dtype), rounded(problem.w0, dtype), b0, problem.lr
-        )
+        self.problem = in_dtype(problem, dtype)
         self._dtype, self._seed = dtype, seed
         self._system = system_of(self.problem)
         self._propagator = Propagator(self._system, problem.lr)

@@ -8,7 +8,7 @@ import numpy as np
 
 from bench.dtypes import Dtype, FloatArray
 from bench.oracle.rounding import Sizes, step_bound
-from bench.oracle.system import LongArray, System
+from bench.oracle.system import LongArray, System, size
 
 MARGIN = 8.0
 """How many rounding bounds a hypothesis may miss by; in float64 the next hypothesis is some 1e12 bounds away."""
@@ -190,12 +190,6 @@ def iterates(
     for k in range(n_iters):
         states.append(states[-1] - np.longdouble(lr) * np.longdouble(rate(k)) * system.gradient(states[-1]))
     return np.stack(states)
-
-
-def size(values: LongArray | FloatArray) -> FloatArray:
-    """|values| in float64."""
-    result: FloatArray = np.abs(values).astype(np.float64)
-    return result
 
 
 def _ratio(distance: LongArray, tolerance: FloatArray) -> FloatArray:

@@ -60,33 +60,6 @@ class Timing:
                 f"a timing needs a ProvedVerdict, not {type(given).__name__}: no number without a proof"
             )
 
-    def row(self) -> dict[str, object]:
-        """The timing as a flat record, in the order of the ``timings`` frame."""
-        cell = self.verdict.verdict
-        names = ("variant", "backend", "family", "problem", "device", "dtype")
-        return {name: getattr(cell, name) for name in names} | {name: getattr(self, name) for name in _COLUMNS}
-
-
-_COLUMNS = (
-    "ns_per_iter",
-    "ci_low",
-    "ci_high",
-    "setup_ns",
-    "first_call_ns",
-    "launches",
-    "samples",
-    "discarded",
-    "limit_ns",
-    "share_of_limit",
-    "queue_share",
-    "dispersion",
-    "setup_share",
-    "n_small",
-    "n_large",
-    "threads",
-    "note",
-)
-
 
 @dataclass(frozen=True, slots=True)
 class Void:

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from bench.proof.verdict import Finding, NotProvedError, ProvedVerdict, Status, Verdict
+from bench.runs.records import timing_record
 from bench.timing.record import Timing
 
 COLUMNS = [
@@ -71,7 +72,7 @@ def timing(proof: Any) -> Timing:
 
 
 def test_a_proved_verdict_carries_a_timing() -> None:
-    row = timing(ProvedVerdict(verdict(Status.PROVED))).row()
+    row = timing_record(timing(ProvedVerdict(verdict(Status.PROVED))))
     assert list(row) == COLUMNS
     assert (row["variant"], row["ns_per_iter"], row["share_of_limit"], row["note"]) == ("v", 6.0, None, "")
 

@@ -6,10 +6,10 @@ from itertools import pairwise
 import numpy as np
 
 from bench.dtypes import DTYPES, Dtype, FloatArray, rounded
-from bench.oracle.system import LongArray, System
+from bench.oracle.system import LongArray, System, size
 from bench.proof.causes.cause import Cause, Match, first_of, fits
 from bench.proof.evidence import Evidence
-from bench.proof.trajectory import MARGIN, TINY, Trajectory, size
+from bench.proof.trajectory import MARGIN, TINY, Trajectory
 
 COARSEST_FIRST = ("bfloat16", "float16", "float32")
 TF32_BITS = 11

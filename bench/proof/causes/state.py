@@ -5,10 +5,10 @@ from collections.abc import Callable
 import numpy as np
 
 from bench.dtypes import FloatArray
-from bench.oracle.system import LongArray
+from bench.oracle.system import LongArray, size
 from bench.proof.causes.cause import Cause, Match, first_of, fits
 from bench.proof.evidence import Evidence
-from bench.proof.trajectory import MARGIN, TINY, Trajectory, iterates, size
+from bench.proof.trajectory import MARGIN, TINY, Trajectory, iterates
 
 OTHER_START_ITERATIONS = 5
 BESIDE = 2.0**-10
