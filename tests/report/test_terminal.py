@@ -21,7 +21,7 @@ Draw = Callable[[Console], None]
 
 def drawn(draw: Draw, width: int = 80, encoding: str = "utf-8", **options: Any) -> str:
     stream = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
-    draw(Console(file=stream, width=width, **options))
+    draw(Console(file=stream, width=width, _environ={}, **options))
     stream.flush()
     stream.seek(0)
     return stream.read()
@@ -181,9 +181,7 @@ def test_variants_and_problems_are_listed() -> None:
     assert re.search(r"norris +36. \[NIST\]", text)
 
 
-def test_progress_names_the_cell_and_counts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TERM", "xterm")
-
+def test_progress_names_the_cell_and_counts() -> None:
     def draw(console: Console) -> None:
         with terminal.progress(2, console=console) as cells:
             cells.begin("[red]numpy-analytic[/red] on line-4")
