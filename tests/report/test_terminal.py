@@ -21,7 +21,7 @@ Draw = Callable[[Console], None]
 
 def drawn(draw: Draw, width: int = 80, encoding: str = "utf-8", **options: Any) -> str:
     stream = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
-    draw(Console(file=stream, width=width, _environ={}, **options))
+    draw(Console(file=stream, width=width, **options))
     stream.flush()
     stream.seek(0)
     return stream.read()
