@@ -18,6 +18,10 @@ from bench.proof.sighting import Departure, Sighting
 from bench.proof.subject import Answer, Subject
 from bench.proof.trajectory import MARGIN, TINY, Trajectory
 
+AFAR = 512.0
+BEFORE_LATE = 4
+AFTER_LATE = 6
+
 
 @dataclass(frozen=True, slots=True)
 class AffineStep:
@@ -150,6 +154,34 @@ class Evidence:
     def elsewhere(self) -> Problem:
         """The same problem from another start, a short binary fraction in every component."""
         return self.from_state(np.round(self.start * 4) / 4 + 1.5)
+
+    @cached_property
+    def afar(self) -> Problem:
+        """The same problem from a start some hundreds away in every component, in each in another direction."""
+        afar: LongArray = np.longdouble(AFAR) * (1 + np.round(8 * np.abs(self.start)) / 8)
+        afar.reshape(-1)[1::2] *= -1
+        return self.from_state(afar)
+
+    @cached_property
+    def late(self) -> Trajectory | None:
+        """The states around the place where a trajectory that is right at first leaves gradient descent.
+
+        It begins `BEFORE_LATE` updates before the first state that was found wrong by bisection.
+        """
+        far = [n for n, _ in self.sighting.answers if n > self.last]
+        if not self.trajectory.right or not far:
+            return None
+        right, wrong = self.last, max(far)
+        while wrong - right > 1:
+            middle = (right + wrong) // 2
+            state = self.ask(self.problem, middle)
+            if state is None:
+                return None
+            right, wrong = (middle, wrong) if self.is_descent(self.problem, middle, state) else (right, middle)
+        first = max(wrong - BEFORE_LATE, 0)
+        states = [self.ask(self.problem, n) for n in range(first, wrong + AFTER_LATE)]
+        seen = [state for state in states if state is not None]
+        return Trajectory(self.system, self.problem.lr, self.dtype, seen) if len(seen) == len(states) else None
 
     @cached_property
     def moved_targets(self) -> Problem:

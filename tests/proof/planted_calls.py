@@ -9,7 +9,7 @@ import numpy as np
 from bench.dtypes import DTYPES, rounded
 from bench.problems.problem import Problem
 from bench.variants.contract import Descent
-from tests.proof.loops import Array, Function, by, objective, plus, predicted, silent, slope, slope_of, times
+from tests.proof.loops import Array, Function, by, objective, plus, predicted, right, silent, slope, slope_of, times
 
 
 def least_squares(p: Problem) -> tuple[Array, Array | None]:
@@ -93,6 +93,49 @@ def from_zero(p: Problem, n_iters: int) -> Descent:
     return silent(replace(p, w0=0 * p.w0, b0=None if p.b0 is None else 0 * p.b0), n_iters)
 
 
+def bias_from_zero(p: Problem, n_iters: int) -> Descent:
+    return silent(replace(p, b0=None if p.b0 is None else 0 * p.b0), n_iters)
+
+
+def made_again() -> Function:
+    last: dict[Any, Any] = {}
+
+    def function(p: Problem, n_iters: int) -> Descent:
+        key = (p.x.shape, p.x.dtype.name, p.b0 is None)
+        w, b = p.w0.copy(), p.b0
+        if n_iters and key in last:
+            w = w - last[key]
+        for _ in range(n_iters):
+            g_w, g_b = slope(p, w, b)
+            last[key] = p.lr * g_w
+            w, b = w - last[key], None if b is None or g_b is None else b - p.lr * g_b
+        return Descent(w, b)
+
+    return function
+
+
+def stale_features() -> Function:
+    kept: dict[Any, Any] = {}
+
+    def function(p: Problem, n_iters: int) -> Descent:
+        return silent(replace(p, x=kept.setdefault((p.x.shape, p.x.dtype.name, p.b0 is None), p.x)), n_iters)
+
+    return function
+
+
+def cleared(p: Problem, n_iters: int) -> Descent:
+    descent = right(p, n_iters)
+    return Descent(0 * descent.w, None if descent.b is None else 0 * descent.b, descent.losses)
+
+
+def whole_parameters(p: Problem, n_iters: int) -> Descent:
+    w, b = p.w0, p.b0
+    for _ in range(n_iters):
+        g_w, g_b = slope(p, w, b)
+        w, b = np.trunc(w - p.lr * g_w), None if b is None or g_b is None else np.trunc(b - p.lr * g_b)
+    return Descent(w, b)
+
+
 def stale_data() -> Function:
     kept: dict[Any, Any] = {}
 
@@ -117,6 +160,17 @@ def impatient(p: Problem, n_iters: int) -> Descent:
         before = loss
         g_w, g_b = slope(p, w, b)
         w, b = w - p.lr * g_w, None if b is None or g_b is None else b - p.lr * g_b
+    return Descent(w, b)
+
+
+def stops_between_blocks(p: Problem, n_iters: int) -> Descent:
+    w, b = p.w0.copy(), p.b0
+    for _ in range(n_iters):
+        g_w, g_b = slope(p, w, b)
+        b = None if b is None or g_b is None else b - p.lr * g_b
+        if np.allclose(w - p.lr * g_w, w, rtol=1e-6):
+            break
+        w = w - p.lr * g_w
     return Descent(w, b)
 
 
@@ -156,6 +210,14 @@ def predictions_in(dtype: str) -> Function:
         return slope_of(p, short.astype(p.x.dtype) - p.y)
 
     return by(step)
+
+
+def predictions_in_bfloat16(p: Problem, n_iters: int) -> Descent:
+    def step(p: Problem, w: Array, b: Array | None, k: int, m: dict[str, Any]) -> Any:
+        short = rounded(predicted(p, w, b).astype(np.float64), DTYPES["bfloat16"])
+        return slope_of(p, short.astype(p.x.dtype) - p.y)
+
+    return by(step)(p, n_iters)
 
 
 def difference(epsilon: float, *, central: bool) -> Function:

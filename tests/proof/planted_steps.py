@@ -63,6 +63,11 @@ def adam(p: Problem, w: Array, b: Array | None, k: int, m: dict[str, Any]) -> An
     return out[0], out[1]
 
 
+def adamw(p: Problem, w: Array, b: Array | None, k: int, m: dict[str, Any]) -> Any:
+    g_w, g_b = adam(p, w, b, k, m)
+    return g_w + 0.01 * w, None if g_b is None or b is None else g_b + 0.01 * b
+
+
 def clipped(limit: float, *, epsilon: float = 0.0) -> Function:
     def step(p: Problem, w: Array, b: Array | None, k: int, m: dict[str, Any]) -> Any:
         g = slope(p, w, b)

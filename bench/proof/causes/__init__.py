@@ -28,6 +28,7 @@ from bench.proof.causes.device import DEVICE
 EXACT: tuple[Cause, ...] = (
     update.NEVER,
     report.RESULT_INITIAL,
+    report.ALIASED,
     cheat.CACHED,
     cheat.CLOSED_FORM,
     sign.ASCENT,
@@ -104,7 +105,7 @@ UNSTEADY: tuple[tuple[Cause, ...], ...] = (
 )
 """For equal calls with different answers."""
 
-ELSEWHERE: tuple[tuple[Cause, ...], ...] = ((count.EARLY_STOP,),)
+ELSEWHERE: tuple[tuple[Cause, ...], ...] = ((count.EARLY_STOP,), (state.SCHEDULE,))
 """For a trajectory that is right as far as it was looked at one by one, and is wrong further on."""
 
 LOSSES: tuple[tuple[Cause, ...], ...] = (

@@ -5,9 +5,9 @@ import numpy as np
 from bench.oracle.system import LongArray
 from bench.proof.causes.cause import Cause, Match, first_of, fits
 from bench.proof.evidence import Evidence
-from bench.proof.trajectory import Trajectory
+from bench.proof.trajectory import MARGIN, Trajectory
 
-LONGEST_PERIOD = 8
+LONGEST_PERIOD = 12
 FURTHER = 24
 
 
@@ -32,8 +32,16 @@ def _zeroed_later(evidence: Evidence) -> bool:
     return bool(np.max(np.abs(seen - theta)) > max(1e-3, 1e3 * evidence.dtype.unit_roundoff) * far)
 
 
-def zeroed_sometimes(trajectory: Trajectory) -> Match | None:
-    """The sum of the gradients since the last of every 2nd, 3rd ... iteration."""
+def zeroed_sometimes(evidence: Evidence) -> Match | None:
+    """The sum of the gradients since the last of every 2nd, 3rd ... iteration; not seen zeroed yet, watched longer."""
+    trajectory = evidence.trajectory
+    if trajectory.residual(np.cumsum(trajectory.due, axis=0)) > MARGIN:
+        return _zeroed_every_few(trajectory)
+    longer = evidence.ask_trajectory(evidence.problem, FURTHER)
+    return None if longer is None else _zeroed_every_few(longer)
+
+
+def _zeroed_every_few(trajectory: Trajectory) -> Match | None:
     return first_of(
         fits(
             trajectory,
@@ -83,7 +91,7 @@ SOMETIMES = Cause(
     looks_like="zero_grad() behind an if k % steps, with a step in every iteration",
     fix="zero the gradients once an iteration, after the update",
     example="if k % 4 == 0: optimizer.zero_grad()",
-    test=zeroed_sometimes,
+    examine=zeroed_sometimes,
 )
 BLOCK = Cause(
     code="accumulate.block",

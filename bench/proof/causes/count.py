@@ -54,13 +54,16 @@ def _stopped_later(evidence: Evidence) -> Match | None:
         return None
     propagator = Propagator(evidence.system, evidence.problem.lr)
     distance = [np.abs(propagator.after(evidence.start, made) - state).astype(np.float64) for made in range(asked)]
-    # Of a batch, each regression may have stopped at its own time.
-    off = (np.stack(distance) / bound).max(axis=(-1, -2))
-    if np.any(off.min(axis=0) > MARGIN):
+    off = np.stack(distance) / bound
+    # Of a batch, each regression may have stopped at its own time; a break between two blocks leaves one an update
+    # ahead.
+    blocks = [off[..., :-1, :], off[..., -1:, :]] if evidence.system.has_bias else [off]
+    each = [block.max(axis=(-1, -2)) for block in blocks]
+    made = np.stack([one.argmin(axis=0) for one in each])
+    if any(np.any(one.min(axis=0) > MARGIN) for one in each) or np.any(np.ptp(made, axis=0) > 1):
         return None
-    stopped = int(np.min(off.argmin(axis=0)))
-    sentence = f"{asked} iterations were asked for and {stopped} updates were made, each of them right"
-    return Match(float(np.max(off.min(axis=0))), sentence, float(stopped))
+    sentence = f"{asked} iterations were asked for and {np.min(made)} updates were made, each of them right"
+    return Match(max(float(np.max(one.min(axis=0))) for one in each), sentence, float(np.min(made)))
 
 
 def padded(trajectory: Trajectory) -> Match | None:

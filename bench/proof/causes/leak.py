@@ -1,9 +1,10 @@
 """Something of an earlier call, or of another start, is in the answer."""
 
 import numpy as np
+import numpy.typing as npt
 
 from bench.oracle.memory import system_of
-from bench.oracle.system import LongArray, System
+from bench.oracle.system import LongArray, System, stacked
 from bench.proof.causes.cause import Cause, Match, first_of, fits
 from bench.proof.evidence import Evidence
 from bench.proof.probes import SETTLING_ITERATIONS
@@ -26,10 +27,13 @@ def warm_start(evidence: Evidence) -> Match | None:
 
 
 def buffer(evidence: Evidence) -> Match | None:
-    """s_0 of each call is g_0 and m times that of the call before: the optimizer's buffer was kept."""
+    """The first step of a call is made of that of the call before: the optimizer's buffer was kept."""
     steps = evidence.one_repeat
-    if steps is None:
-        return None
+    return None if steps is None else first_of((_carried_on(evidence, steps), _made_again(evidence, steps)))
+
+
+def _carried_on(evidence: Evidence, steps: list[LongArray]) -> Match | None:
+    """s_0 of each call is g_0 and m times that of the call before."""
     g = evidence.trajectory.due[0]
     before, extra = np.stack(steps[:-1]), np.stack(steps[1:]) - g
     flat_before, flat_extra = before.astype(np.float64).ravel(), extra.astype(np.float64).ravel()
@@ -41,6 +45,25 @@ def buffer(evidence: Evidence) -> Match | None:
     if abs(m) <= 1e-6 or not np.all(np.abs(extra - np.longdouble(m) * before) <= allowed):
         return None
     return Match(0.0, f"the first step of a call carries on {m:.6g} times the step of the call before", m)
+
+
+def _made_again(evidence: Evidence, steps: list[LongArray]) -> Match | None:
+    """Each call first makes the last update of the call before once more, in all parameters or in one block."""
+    lr = np.longdouble(evidence.problem.lr)
+    begun = [_start_before(evidence, evidence.start - lr * step) for step in steps]
+    updates = [start - (evidence.start - lr * step) for start, step in zip(begun, steps, strict=True)]
+    moved = np.stack([evidence.start - start for start in begun[1:]])
+    tolerance = 10 * MARGIN * evidence.trajectory.state_tolerances[0]
+    blocks = [slice(None)]
+    if evidence.system.has_bias:
+        blocks += [slice(None, -1), slice(-1, None)]
+    for block in blocks:
+        expected = np.zeros_like(moved)
+        expected[..., block, :] = np.stack(updates[:-1])[..., block, :]
+        # A block that does not move at all says nothing.
+        if np.max(np.abs(expected)) > float(np.max(tolerance)) and np.all(np.abs(moved - expected) <= tolerance):
+            return Match(0.0, "a call first makes the last update of the call before once more", 1.0)
+    return None
 
 
 def random_start(evidence: Evidence) -> Match | None:
@@ -71,22 +94,38 @@ def start_ignored(evidence: Evidence) -> Match | None:
     misses = evidence.trajectory.misses
     if misses[0] <= MARGIN or np.any(misses[1:] > MARGIN):
         return None
-    elsewhere = evidence.ask(evidence.elsewhere, 2)
-    tolerance = MARGIN * evidence.trajectory.state_tolerances[1]
-    if elsewhere is None or not np.all(np.abs(elsewhere - evidence.trajectory.states[2]) <= tolerance):
+    state = evidence.ask(evidence.elsewhere, 1)
+    if state is None:
         return None
-    start = _start_before(evidence)
-    where = "zero" if np.max(np.abs(start)) < 1e-6 * np.max(np.abs(evidence.start)) else "a start of its own"
-    return Match(0.0, f"whatever start is asked for, it descends from {where}")
+    asked = stacked(evidence.elsewhere.w0, evidence.elsewhere.b0)
+    began, began_elsewhere = (_start_before(evidence, one) for one in (evidence.trajectory.states[1], state))
+    tolerance = 10 * MARGIN * evidence.trajectory.state_tolerances[0]
+    heeded = (np.abs(began - evidence.start) <= tolerance) & (np.abs(began_elsewhere - asked) <= tolerance)
+    ignored = np.abs(began - began_elsewhere) <= tolerance
+    if not np.all(heeded | ignored) or np.all(heeded):
+        return None
+    where = "zero" if np.all(np.abs(began[~heeded]) <= tolerance[~heeded]) else "a start of its own"
+    return Match(0.0, f"whatever start is asked for, {_which(evidence, heeded)} from {where}")
 
 
-def _start_before(evidence: Evidence) -> LongArray:
-    """Where one exact update leads to the first state."""
+def _which(evidence: Evidence, heeded: npt.NDArray[np.bool_]) -> str:
+    """What of the parameters descends from another start than was asked for."""
+    if not np.any(heeded):
+        return "it descends"
+    weights, bias = heeded[..., : evidence.trajectory.n_weights, :], heeded[..., evidence.trajectory.n_weights :, :]
+    if np.all(weights) and not np.any(bias):
+        return "the bias descends"
+    return "a part of the parameters descends" if np.any(weights) else "the weights descend"
+
+
+def _start_before(evidence: Evidence, state: LongArray) -> LongArray:
+    """Where one exact update leads to that state."""
     system, lr = evidence.system, np.longdouble(evidence.problem.lr)
-    identity = np.eye(system.n_parameters)
-    backward = np.linalg.inv((identity - lr * system.hessian).astype(np.float64)).astype(np.longdouble)
-    start: LongArray = backward @ (evidence.trajectory.states[1] - lr * system.linear)
-    return start
+    step = np.eye(system.n_parameters) - lr * system.hessian
+    backward = np.linalg.inv(step.astype(np.float64)).astype(np.longdouble)
+    start: LongArray = backward @ (state - lr * system.linear)
+    # The inverse has float64's digits; once more with what is missing gives the others.
+    return start + backward @ (state - lr * system.linear - step @ start)
 
 
 def stale_data(evidence: Evidence) -> Match | None:
@@ -97,12 +136,12 @@ def stale_data(evidence: Evidence) -> Match | None:
     if earlier.x.shape != evidence.problem.x.shape:
         return None
     old, new, states = system_of(earlier), evidence.system, evidence.trajectory.stack[:-1]
-    mixed = System(new.design, old.targets, new.has_bias)
     return first_of(
         fits(evidence.trajectory, predicted, f"on new data it descends on {what} of an earlier call")
         for what, predicted in (
             ("the data", old.gradient(states)),
-            ("the targets", mixed.gradient(states)),
+            ("the targets", System(new.design, old.targets, new.has_bias).gradient(states)),
+            ("the features", System(old.design, new.targets, new.has_bias).gradient(states)),
             ("the features' products", old.hessian @ states - new.linear),
         )
     )

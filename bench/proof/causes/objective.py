@@ -10,6 +10,9 @@ from bench.proof.causes.cause import Cause, Match, first_of
 from bench.proof.evidence import Evidence
 from bench.proof.trajectory import MARGIN, Trajectory
 
+DISTANCES = (0.25, 1.0, 4.0)
+"""Roots of the excess error of the starts at which a gain is looked at."""
+
 Slope = Callable[[LongArray], LongArray]
 """The derivative of a loss, from residuals (..., N, M) to what stands in place of 2 r, up to a constant."""
 
@@ -21,7 +24,50 @@ def absolute(evidence: Evidence) -> Match | None:
 
 def other(evidence: Evidence) -> Match | None:
     """Test for the gradients of losses in use other than the squared and the absolute residual."""
-    return first_of(_objective(evidence, slope, f"the gradient is that of {name}") for name, slope in _slopes().items())
+    known = first_of(
+        _objective(evidence, slope, f"the gradient is that of {name}") for name, slope in _slopes().items()
+    )
+    return known or _of_the_error(evidence)
+
+
+def _of_the_error(evidence: Evidence) -> Match | None:
+    """Some function of the mean squared residual is descended: the gain depends on that mean, and on nothing else."""
+    trajectory = evidence.trajectory
+    gains = trajectory.gains()
+    shape = (-1, *(1,) * (trajectory.due.ndim - 1))
+    if evidence.system.n_parameters == 1 or trajectory.residual(gains.reshape(shape) * trajectory.due) > MARGIN:
+        return None
+    level_apart = max(1e-9, 1e4 * trajectory.dtype.unit_roundoff)
+    seen = []
+    for distance in DISTANCES:
+        level = [evidence.ask_trajectory(start, 1) for start in _of_one_error(evidence, distance)]
+        here = [float(one.gains()[0]) for one in level if one is not None and one.residual(_along(one)) <= MARGIN]
+        if len(here) < len(level) or np.ptp(here) > level_apart * max(map(abs, here)):
+            return None
+        seen.append(here[0])
+    if np.ptp(seen) <= 100 * level_apart * max(map(abs, seen)):
+        return None
+    listed = ", ".join(f"{gain:.4g}" for gain in seen)
+    return Match(0.0, f"a function of the mean squared residual is descended: gain {listed} as the residuals grow")
+
+
+def _of_one_error(evidence: Evidence, distance: float) -> list[Problem]:
+    """Starts around the optimum with the same mean squared residual, and gradients of unequal lengths."""
+    system = evidence.system
+    values, vectors = system.eigen
+    ones = np.ones((*evidence.start.shape[:-2], 1, evidence.start.shape[-1]))
+    starts = []
+    for index in (-1, 0):
+        direction = np.asarray(vectors)[..., :, [index]] * ones
+        # The error grows by lambda/2 times the square of the distance.
+        length = distance / np.sqrt(np.asarray(values)[..., index])[..., np.newaxis, np.newaxis]
+        starts.append(evidence.from_state(system.optimum + length * direction))
+    return starts
+
+
+def _along(trajectory: Trajectory) -> LongArray:
+    gains: LongArray = trajectory.gains().reshape(-1, *(1,) * (trajectory.due.ndim - 1)) * trajectory.due
+    return gains
 
 
 def _slopes() -> dict[str, Slope]:

@@ -23,6 +23,9 @@ NEARBY = (0.0161803, 0.0314159, 0.0471239, 0.0627182)
 """Starts this far away, relatively: further than any format's spacing, and too near for a smooth fault to change."""
 
 SCALE = 16.0
+LONG_SAMPLE = 64.0
+
+AFAR_ITERATIONS = 3
 
 MANY_VALUES = 12
 """Numbers that must all lie on a lattice before it is said to be one."""
@@ -57,11 +60,20 @@ def tf32(trajectory: Trajectory) -> Match | None:
     return first_of(fits(trajectory, g, "matrix products take their inputs in tf32, with 11 bits") for g in hypotheses)
 
 
-def integer(trajectory: Trajectory) -> Match | None:
+def integer(evidence: Evidence) -> Match | None:
     """The parameters, or what the gradient is made of, are cut to whole numbers."""
+    trajectory: Trajectory | None = evidence.trajectory
+    states = evidence.trajectory.stack[1:]
+    if np.all(states == states[0]):
+        # Standing still on a whole number is no rounding; from far off it would move.
+        still_on_whole = np.array_equal(np.rint(states), states)
+        trajectory = evidence.ask_trajectory(evidence.afar, AFAR_ITERATIONS) if still_on_whole else None
+    return None if trajectory is None else _cut_to_whole(trajectory)
+
+
+def _cut_to_whole(trajectory: Trajectory) -> Match | None:
     system, before = trajectory.system, trajectory.stack[:-1]
     if np.all(trajectory.stack[1:] == trajectory.stack[1]):
-        # Standing still on a whole number is no rounding.
         return None
     x, y, predictions = system.design, system.targets, system.design @ before
     g, lr = trajectory.due, np.longdouble(trajectory.lr)
@@ -111,7 +123,8 @@ def _coarser(evidence: Evidence, coarse: Dtype) -> Match | None:
         if match is not None:
             return match
     lattice = _lattice(trajectory)
-    if lattice is not None:
+    # States may lie on the lattice of a format whose rounding does not explain them: products are coarser still.
+    if lattice is not None and replace(trajectory, dtype=DTYPES[lattice[1]]).residual(trajectory.due) <= MARGIN:
         what, held_by = lattice
         return Match(0.0, f"every {what} is a {name} number") if held_by == name else None
     return _noise(evidence, in_coarse)
@@ -150,21 +163,9 @@ def _noise(evidence: Evidence, in_coarse: Trajectory) -> Match | None:
     """A defect of the size of the format's rounding, in proportion to the data, and another from starts nearby."""
     trajectory = evidence.trajectory
     worst = in_coarse.residual(trajectory.due)
-    between = (trajectory.dtype.unit_roundoff, in_coarse.dtype.unit_roundoff)
-    finer = [dtype for dtype in DTYPES.values() if between[0] < dtype.unit_roundoff < between[1]]
-    if not 5e-4 <= worst <= 1 or any(replace(trajectory, dtype=one).residual(trajectory.due) <= 1 for one in finer):
-        return None
-    defects = []
-    for nearness in NEARBY:
-        near = evidence.ask_trajectory(evidence.from_state(evidence.start * np.longdouble(1 + nearness)), 1)
-        if near is None:
-            return None
-        defects.append((near.effective - near.due).astype(np.float64))
-    sizes = [float(np.linalg.norm(defect)) for defect in defects]
-    if min(sizes) <= 10 * MARGIN * float(np.linalg.norm(trajectory.tolerances[0])):
-        return None
-    apart = [float(np.linalg.norm(one - other)) for one, other in pairwise(defects)]
-    if min(apart) < 0.5 * max(sizes):
+    name, short = in_coarse.dtype.name, in_coarse.dtype.itemsize == 2
+    # Two formats of sixteen bits are too near to each other to be told apart by the size of their noise.
+    if not 5e-4 <= worst <= 1 or (short and _products_held_by(evidence) != name) or not _another_nearby(evidence):
         return None
     # Floating-point noise keeps to the scale of the numbers; that of a difference quotient with a fixed eps does not.
     scaled = evidence.ask_step(replace(evidence.from_state(SCALE * evidence.start), y=SCALE * evidence.problem.y))
@@ -172,8 +173,39 @@ def _noise(evidence: Evidence, in_coarse: Trajectory) -> Match | None:
     first = trajectory.effective[0]
     if scaled is None or not np.all(size(scaled - SCALE * first) <= off):
         return None
-    name = in_coarse.dtype.name
     return Match(worst, f"the gradient is off by noise of the size of {name}'s rounding, {worst:.2g} of what it allows")
+
+
+def _another_nearby(evidence: Evidence) -> bool:
+    """Whether the defect is as large, and another, at every start nearby: noise, and no smooth function."""
+    defects = []
+    for nearness in NEARBY:
+        near = evidence.ask_trajectory(evidence.from_state(evidence.start * np.longdouble(1 + nearness)), 1)
+        if near is None:
+            return False
+        defects.append((near.effective - near.due).astype(np.float64))
+    sizes = [float(np.linalg.norm(defect)) for defect in defects]
+    apart = [float(np.linalg.norm(one - other)) for one, other in pairwise(defects)]
+    seen = min(sizes) > 10 * MARGIN * float(np.linalg.norm(evidence.trajectory.tolerances[0]))
+    return seen and min(apart) >= 0.5 * max(sizes)
+
+
+def _products_held_by(evidence: Evidence) -> str | None:
+    """The coarsest format that holds a prediction, or its slope: seen where one sample alone makes the gradient."""
+    x, y = np.zeros_like(evidence.problem.x), np.zeros_like(evidence.problem.y)
+    # So large that the rounding of the states does not show in the steps.
+    x[..., 0, :] = LONG_SAMPLE
+    random = np.random.Generator(np.random.PCG64(20261124))
+    seen: list[LongArray] = []
+    for _ in range(-(-MANY_VALUES // evidence.system.n_outputs)):
+        start = random.uniform(1, 2, evidence.start.shape).astype(np.longdouble)
+        step = evidence.ask_step(replace(evidence.from_state(start), x=x, y=y))
+        if step is None:
+            return None
+        seen.append(step[..., 0, :])
+    slopes = np.stack(seen)
+    predictions = slopes / np.longdouble(evidence.system.scale)
+    return _coarsest(predictions, 2.0**-20 * size(predictions)) or _coarsest(slopes, 2.0**-20 * size(slopes))
 
 
 def _one_sided(trajectory: Trajectory) -> Match | None:
@@ -279,7 +311,7 @@ INTEGER = Cause(
     looks_like="astype(int), //, np.zeros(n, int), an integer array filled with floats",
     fix="keep the dtype of x in every array",
     example="w = problem.w0.astype(int)",
-    test=integer,
+    examine=integer,
 )
 FINITE_DIFFERENCE = Cause(
     code="precision.finite-difference",

@@ -31,7 +31,10 @@ def loss_after_update(evidence: Evidence) -> Match | None:
 
 
 def loss_stale(evidence: Evidence) -> Match | None:
-    """losses[k] is the objective at iterate k - 1; the first may be anything."""
+    """losses[k] is the objective at iterate k - 1, the first may be anything; or each is that of the start."""
+    values = _objectives(evidence)
+    if evidence.last > 1 and _is(evidence, np.broadcast_to(values[0], values[:-1].shape)):
+        return Match(0.0, "every loss is that of the start: it was computed once")
     return _reported(evidence, _objectives(evidence)[:-2], "losses[k] belongs to iterate k - 1", skip=1)
 
 
@@ -78,8 +81,19 @@ def loss_other_data(evidence: Evidence) -> Match | None:
     return None
 
 
+def cleared(evidence: Evidence) -> Match | None:
+    """What is returned is zero, and the losses say that the descent was made."""
+    if not evidence.losses_are_right or np.any(evidence.trajectory.stack[1:]):
+        return None
+    if not np.any(evidence.start) or not np.any(evidence.sighting.truth.exact[evidence.last]):
+        return None
+    return Match(0.0, "the losses fall as they should, and every returned number is zero: its array was cleared")
+
+
 def aliased(evidence: Evidence) -> Match | None:
-    """Every loss is the last one: one buffer was kept n times."""
+    """Every loss is the last one, one buffer was kept n times; or the returned array was cleared."""
+    if evidence.departure is None or evidence.departure.of != "loss":
+        return cleared(evidence)
     losses = evidence.losses
     if losses is None or len(losses) < 2 or not np.all(losses == losses[-1]):
         return None
@@ -176,7 +190,7 @@ LOSS_OTHER_DATA = Cause(
 ALIASED = Cause(
     code="report.aliased",
     title="one buffer is returned where a value from each iteration was due",
-    looks_like="losses.append(loss) of a tensor that is overwritten in place",
+    looks_like="losses.append(loss) of a tensor that is overwritten in place, a returned view of a scratch array",
     fix="copy what is kept: loss.detach().clone(), or float(loss)",
     example="losses = [loss_buffer] * n_iters",
     examine=aliased,

@@ -11,6 +11,7 @@ from bench.proof.evidence import Evidence
 from bench.proof.trajectory import MARGIN, TINY, Trajectory, iterates
 
 OTHER_START_ITERATIONS = 5
+ENOUGH_COORDINATES = 5
 BESIDE = 2.0**-10
 """Next to the optimum: this fraction of the start away from it."""
 
@@ -96,6 +97,9 @@ def _of_one_length(trajectory: Trajectory) -> Match | None:
     lengths, slopes = np.abs(s), np.abs(g)
     if s.size == 1 or np.min(slopes) <= 0 or np.max(slopes) < 1.1 * np.min(slopes):
         return None
+    decay = _decay_beside_sign(np.sign(g), trajectory.stack[0].astype(np.float64), s)
+    if decay is not None:
+        return decay
     if not np.array_equal(np.sign(s), np.sign(g)) or np.max(lengths) > 1.001 * np.min(lengths):
         return None
     length = float(np.median(lengths))
@@ -104,6 +108,19 @@ def _of_one_length(trajectory: Trajectory) -> Match | None:
         # So is a gradient whose every component is cut.
         return Match(0.0, f"{sentence}, and so is every other: sign descent", length, ("state.clipped",))
     return Match(0.0, f"{sentence}, as with Adam, RMSprop or Adagrad", length)
+
+
+def _decay_beside_sign(sign: FloatArray, theta: FloatArray, step: FloatArray) -> Match | None:
+    """The first step is equally long in every coordinate, and the parameters decay besides: AdamW."""
+    columns = np.stack([sign.ravel(), theta.ravel()], axis=1)
+    if len(columns) < ENOUGH_COORDINATES or np.linalg.matrix_rank(columns) < 2:
+        return None
+    (length, decay), *_ = np.linalg.lstsq(columns, step.ravel(), rcond=None)
+    off = np.max(np.abs(columns @ (length, decay) - step.ravel()))
+    if length <= 0 or abs(decay) <= 1e-4 * length or off > 1e-5 * length:
+        return None
+    sentence = f"the first step is lr times {length:.4g} long in every coordinate"
+    return Match(0.0, f"{sentence} beside a decay of {decay:.4g} times lr, as with AdamW", float(length))
 
 
 def _rescaled(trajectory: Trajectory) -> Match | None:
@@ -184,6 +201,8 @@ def _by_value(trajectory: Trajectory) -> Match | None:
 def schedule(evidence: Evidence) -> Match | None:
     """The gain changes with k, in the same way from another start, or by a rule that knows n_iters."""
     trajectory = evidence.trajectory
+    if trajectory.right:
+        return _changed_later(evidence)
     gains = trajectory.gains()
     rule = _rule(gains)
     shape = (-1, *(1,) * (trajectory.due.ndim - 1))
@@ -202,6 +221,20 @@ def schedule(evidence: Evidence) -> Match | None:
         return None
     listed = ", ".join(f"{gain:.4g}" for gain in gains[:5])
     return Match(residual, f"the learning rate changes: {listed} ... times lr{rule}")
+
+
+def _changed_later(evidence: Evidence) -> Match | None:
+    """After many right updates the gain is another: each step along the gradient, none of them left out."""
+    late = evidence.late
+    if late is None or late.due[0].size == 1:
+        return None
+    gains, wrong = late.gains(), late.misses > MARGIN
+    shape = (-1, *(1,) * (late.due.ndim - 1))
+    residual = late.residual(gains.reshape(shape) * late.due)
+    if wrong[0] or not np.any(wrong) or residual > MARGIN or np.any(np.abs(gains) < 1e-9):
+        return None
+    gain = float(gains[np.argmax(wrong)])
+    return Match(residual, f"after many right updates the learning rate becomes {gain:.6g} times lr")
 
 
 def _rule(gains: FloatArray) -> str:
