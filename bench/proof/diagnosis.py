@@ -7,6 +7,7 @@ import numpy as np
 from bench.proof.causes import ELSEWHERE, LOSSES, TIERS, UNKNOWN, UNSTEADY
 from bench.proof.causes.cause import Cause
 from bench.proof.evidence import Evidence
+from bench.proof.symmetry import dependences
 
 DIGITS = 12
 SHORTEST = 3
@@ -64,4 +65,6 @@ def _unexplained(evidence: Evidence, tiers: tuple[tuple[Cause, ...], ...]) -> st
     gains = evidence.trajectory.gains()
     low, high = float(np.min(gains)), float(np.max(gains))
     nearly = f"its gradient is {low:.4g} to {high:.4g} times the right one" if 0 < low <= high < 1.5 * low else ""
-    return "; ".join(part for part in ("not gradient descent", nearly, ruled_out) if part)
+    on = dependences(evidence)
+    depends = f"unlike it, this depends on {' and on '.join(on)}" if on else ""
+    return "; ".join(part for part in ("not gradient descent", nearly, depends, ruled_out) if part)

@@ -34,6 +34,12 @@ def momentum(coefficient: float, *, nesterov: bool = False, damping: float = 0.0
     return remembered(use)
 
 
+def momentum_of_the_bias(p: Problem, w: Array, b: Array | None, k: int, m: dict[str, Any]) -> Any:
+    g_w, g_b = slope(p, w, b)
+    m["v"] = None if g_b is None else 0.8 * m.get("v", 0) + g_b
+    return g_w, m["v"]
+
+
 def lookahead(p: Problem, w: Array, b: Array | None, k: int, m: dict[str, Any]) -> Any:
     v = m.get("v", times(0.0, slope(p, w, b)))
     step_w = w - p.lr * 0.8 * v[0]

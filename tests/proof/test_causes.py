@@ -171,6 +171,21 @@ def test_a_fault_without_a_name_is_unknown_and_never_another(fault: str, dtype: 
     assert "ruled out: every cause of" in finding.evidence
 
 
+def test_a_warm_start_of_the_sum_is_no_buffer() -> None:
+    """Two faults at once, on one number: the calls diverge until the gradient is lost in the rounding of the steps."""
+    kept = {"w": np.zeros((1, 1))}
+
+    def descend(p: Problem, n_iters: int) -> Descent:
+        if p.y.shape[-1] > 1:
+            raise Unsupported("one number only")
+        for _ in range(n_iters):
+            kept["w"] = kept["w"] - p.lr * 2 * ((p.x @ kept["w"].T - p.y).T @ p.x)
+        return Descent(kept["w"])
+
+    finding = found(for_one_feature(descend, bias=False))
+    assert finding.cause in ("unknown", "scale.sum", "leak.warm-start"), finding.evidence
+
+
 @pytest.mark.parametrize("function", [right, silent])
 @pytest.mark.parametrize("dtype", NUMPY_DTYPES)
 @pytest.mark.parametrize("problem", ["line-4", "linear-4-lr0.01"])

@@ -62,6 +62,10 @@ def _stopped_later(evidence: Evidence) -> Match | None:
     made = np.stack([one.argmin(axis=0) for one in each])
     if any(np.any(one.min(axis=0) > MARGIN) for one in each) or np.any(np.ptp(made, axis=0) > 1):
         return None
+    # Ten updates at a tenth of the rate may look like one: what has stopped stands still.
+    before = evidence.ask(evidence.problem, asked - 1)
+    if before is None or np.any(np.abs(state - before) > 4 * evidence.dtype.unit_roundoff * np.abs(state)):
+        return None
     sentence = f"{asked} iterations were asked for and {np.min(made)} updates were made, each of them right"
     return Match(max(float(np.max(one.min(axis=0))) for one in each), sentence, float(np.min(made)))
 

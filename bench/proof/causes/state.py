@@ -29,8 +29,21 @@ def momentum(trajectory: Trajectory) -> Match | None:
         part[0] = 0
         (m,), residual = trajectory.fit(trajectory.due, part)
     if residual > MARGIN or not _counts(m):
-        return None
+        return _momentum_of_one_block(trajectory, before)
     return Match(residual, f"the gradient is a running mean that keeps {m:.6g} of the one before: dampened momentum", m)
+
+
+def _momentum_of_one_block(trajectory: Trajectory, before: LongArray) -> Match | None:
+    if not trajectory.system.has_bias:
+        return None
+    for name, block in (("weights", slice(None, -1)), ("bias", slice(-1, None))):
+        part = np.zeros_like(before)
+        part[..., block, :] = before[..., block, :]
+        (m,), residual = trajectory.fit(trajectory.due, part)
+        if residual <= MARGIN and _counts(m):
+            sentence = f"each update of the {name} carries on {m:.6g} times the one before: momentum {m:.6g}"
+            return Match(residual, sentence, m)
+    return None
 
 
 def nesterov(trajectory: Trajectory) -> Match | None:
