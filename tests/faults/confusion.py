@@ -1,6 +1,7 @@
-"""Run the corpora through the harness and keep what was found: ``python -m tests.faults.confusion``, in the checkout.
+"""Run the sets of loops through the harness and keep what was found: ``python -m tests.faults.confusion``.
 
-Writes ``corpus.csv`` (one row a loop), ``confusion.csv`` (how often each expectation got each name) and ``README.md``.
+Writes for each set a file with a row a loop and one that counts how often each expectation got each name, and then
+``README.md`` from the rows of all sets as they stand.
 """
 
 import argparse
@@ -13,21 +14,14 @@ from pathlib import Path
 from statistics import median
 
 from bench.harness import Harness
-from tests.faults import corpus_numpy, corpus_torch
 from tests.faults.fault import Control, Fault, cell_of, found_name
-from tests.faults.honest import CONTROLS
-from tests.faults.pairs import PAIRS
+from tests.faults.sets import MAIN, SETS, LoopSet
 
 RESULTS = Path(__file__).parents[2] / "results" / "faults"
 PROBLEM = "linear-4-lr0.01"
-FAULTS = (*corpus_numpy.FAULTS, *corpus_torch.FAULTS)
+FAULTS = MAIN.faults
 HONEST = "proved"
-FIRST_RUN = """\
-The loops were written from the table of causes, without a look at the diagnoser. The diagnoser has since been mended
-against them, and two expectations were widened, so the figures below say that nothing got worse, not how well it names
-faults that it has never met. That is what the first run says, of commit 98bb75c and the expectations as they were
-written (`first-run.csv`): 352 of 353 detected, 312 named right (267 of the 293 that one code alone describes), 17 named
-wrong; of 30 pairs 30 detected and 3 named as a third; no false alarm in 71 honest loops."""
+BAD = ("undetected", "misnamed", "false alarm")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +46,8 @@ class Row:
     seconds: float
 
 
-def judge_all(problem: str, dtype: str) -> list[Row]:
-    """Prove every fault, pair and control in one workshop."""
+def judge_all(loops: LoopSet, problem: str, dtype: str) -> list[Row]:
+    """Prove every fault, pair and control of a set in one workshop."""
     with Harness() as harness:
 
         def row(kind: str, one: Fault | Control) -> Row:
@@ -66,9 +60,9 @@ def judge_all(problem: str, dtype: str) -> list[Row]:
             return Row(kind, one.name, one.backend, expected, found, ok, separable, round(verdict.seconds, 3))
 
         return [
-            *(row("fault", one) for one in FAULTS),
-            *(row("pair", one) for one in PAIRS),
-            *(row("control", one) for one in CONTROLS),
+            *(row("fault", one) for one in loops.faults),
+            *(row("pair", one) for one in loops.pairs),
+            *(row("control", one) for one in loops.controls),
         ]
 
 
@@ -78,8 +72,22 @@ def confusion(rows: Iterable[Row]) -> list[tuple[str, str, int]]:
     return [(expected, found, count) for (expected, found), count in sorted(counts.items())]
 
 
-def summary(rows: Sequence[Row], problem: str, dtype: str) -> str:
-    """The README of the results."""
+def summary(problem: str, dtype: str, results: Path) -> str:
+    """The README of the results, a section for each set that has rows there."""
+    lines = [
+        "# Planted faults: what the harness makes of them",
+        "",
+        f"Made by `python -m tests.faults.confusion --problem {problem} --dtype {dtype}`.",
+        "",
+    ]
+    for loops in SETS:
+        if (results / loops.rows).exists():
+            lines += section(loops, read_rows(results / loops.rows))
+    return "\n".join(lines)
+
+
+def section(loops: LoopSet, rows: Sequence[Row]) -> list[str]:
+    """What became of one set, in lines of Markdown."""
     faults = [row for row in rows if row.kind == "fault"]
     pairs = [row for row in rows if row.kind == "pair"]
     controls = [row for row in rows if row.kind == "control"]
@@ -105,51 +113,78 @@ def summary(rows: Sequence[Row], problem: str, dtype: str) -> str:
         "false alarms on honest loops": f"{alarms} of {len(controls)}",
         **{f"median seconds of a diagnosis, {backend}": f"{value:.3f}" for backend, value in seconds.items()},
     }
-    lines = [
-        "# Planted faults: what the harness makes of them",
+    return [
+        f"## {loops.title}",
         "",
-        f"Made by `python -m tests.faults.confusion --problem {problem} --dtype {dtype}`. The loops are in",
-        "`tests/faults/targets/`, the names that they may get in `tests/faults/corpus_*.py`. `corpus.csv` has a row a",
-        "loop, `confusion.csv` counts how often each expectation got each name.",
+        loops.where,
         "",
-        FIRST_RUN,
+        loops.story,
         "",
         "| | |",
         "|---|---|",
         *(f"| {what} | {figure} |" for what, figure in figures.items()),
         "",
+        *_exceptions(rows),
     ]
-    return "\n".join(lines + _exceptions(rows))
 
 
 def _exceptions(rows: Sequence[Row]) -> list[str]:
-    bad = [row for row in rows if row.ok in ("undetected", "misnamed", "false alarm")]
+    bad = [row for row in rows if row.ok in BAD]
     if not bad:
         return ["None was missed, none misnamed, and no honest loop was called wrong.", ""]
     head = ["| loop | expected | found | |", "|---|---|---|---|"]
     return [*head, *(f"| {r.name} | {r.expected.replace('|', ' or ')} | {r.found} | {r.ok} |" for r in bad), ""]
 
 
+def read_rows(path: Path) -> list[Row]:
+    """The rows of a set, as `write_rows` left them."""
+    with path.open(encoding="utf-8", newline="") as file:
+        return [
+            Row(
+                kind=row["kind"],
+                name=row["name"],
+                backend=row["backend"],
+                expected=row["expected"],
+                found=row["found"],
+                ok=row["ok"],
+                separable=row["separable"] == "True",
+                seconds=float(row["seconds"]),
+            )
+            for row in csv.DictReader(file)
+        ]
+
+
+def write_rows(path: Path, rows: Iterable[Row]) -> None:
+    """One row a loop."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        table = csv.DictWriter(file, [field.name for field in fields(Row)], lineterminator="\n")
+        table.writeheader()
+        table.writerows(asdict(row) for row in rows)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Write the three files; 1 when a fault was missed or misnamed, or an honest loop called wrong."""
+    """Write the files; 1 when a fault was missed or misnamed, or an honest loop called wrong."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--problem", default=PROBLEM)
     parser.add_argument("--dtype", default="float64")
     parser.add_argument("--results", type=Path, default=RESULTS)
+    parser.add_argument("--set", choices=[loops.name for loops in SETS], help="this set alone; all where left out")
     options = parser.parse_args(arguments)
-    rows = judge_all(options.problem, options.dtype)
     options.results.mkdir(parents=True, exist_ok=True)
-    with (options.results / "corpus.csv").open("w", newline="", encoding="utf-8") as file:
-        corpus = csv.DictWriter(file, [field.name for field in fields(Row)], lineterminator="\n")
-        corpus.writeheader()
-        corpus.writerows(asdict(row) for row in rows)
-    with (options.results / "confusion.csv").open("w", newline="", encoding="utf-8") as file:
-        counts = csv.writer(file, lineterminator="\n")
-        counts.writerows([("expected", "found", "count"), *confusion(rows)])
-    text = summary(rows, options.problem, options.dtype)
+    bad = False
+    for loops in SETS:
+        if options.set not in (None, loops.name):
+            continue
+        rows = judge_all(loops, options.problem, options.dtype)
+        bad |= any(row.ok in BAD for row in rows)
+        write_rows(options.results / loops.rows, rows)
+        with (options.results / loops.counts).open("w", newline="", encoding="utf-8") as file:
+            counts = csv.writer(file, lineterminator="\n")
+            counts.writerows([("expected", "found", "count"), *confusion(rows)])
+    text = summary(options.problem, options.dtype, options.results)
     (options.results / "README.md").write_text(text, encoding="utf-8")
     print(text)
-    return 1 if any(row.ok in ("undetected", "misnamed", "false alarm") for row in rows) else 0
+    return 1 if bad else 0
 
 
 if __name__ == "__main__":

@@ -11,10 +11,13 @@ import pytest
 
 from bench.harness import Harness
 from bench.proof.verdict import Finding
-from tests.faults.confusion import FAULTS, PROBLEM, RESULTS
+from tests.faults.confusion import PROBLEM, RESULTS, read_rows
 from tests.faults.fault import TARGETS, Control, Fault, cell_of, found_name
-from tests.faults.honest import CONTROLS
-from tests.faults.pairs import PAIRS
+from tests.faults.sets import MAIN, SETS, UNSEEN, LoopSet
+
+FAULTS = (*MAIN.faults, *UNSEEN.faults)
+PAIRS = (*MAIN.pairs, *UNSEEN.pairs)
+CONTROLS = (*MAIN.controls, *UNSEEN.controls)
 
 CODES = """
 scale.sum scale.mean-over-samples scale.half scale.double scale.extra-division scale.block scale.lr-ignored
@@ -47,11 +50,22 @@ def here(one: Fault | Control) -> bool:
     return one.backend == "numpy" or find_spec("torch") is not None
 
 
+BLIND = {
+    "numpy-default-of-a-thousand": "the proof looks at 300 iterations of the problem, and says so",
+    "numpy-data-read-as-single": "the data of the probes, and of this problem, are whole in single precision",
+    "torch-large-errors-clamped": "every residual of the probe is clamped, so that nothing moves there",
+}
+"""Faults of the unseen set that are missed or misnamed, and why; a test fails when one of them is so no longer."""
+
+
 def each(loops: tuple[Fault, ...] | tuple[Control, ...]) -> pytest.MarkDecorator:
-    missing = pytest.mark.skip(reason="written for torch, which is not installed")
-    return pytest.mark.parametrize(
-        "loop", [pytest.param(one, id=one.name, marks=() if here(one) else missing) for one in loops]
-    )
+    return pytest.mark.parametrize("loop", [pytest.param(one, id=one.name, marks=marks(one)) for one in loops])
+
+
+def marks(one: Fault | Control) -> list[pytest.MarkDecorator]:
+    if not here(one):
+        return [pytest.mark.skip(reason="written for torch, which is not installed")]
+    return [pytest.mark.xfail(reason=BLIND[one.name], strict=True)] if one.name in BLIND else []
 
 
 @each(FAULTS)
@@ -72,16 +86,17 @@ def test_an_honest_loop_is_proved(prove: Prove, loop: Control) -> None:
     assert found_name(finding) == "proved", finding
 
 
-def test_no_fewer_are_named_than_in_the_committed_report(prove: Prove) -> None:
-    with (RESULTS / "corpus.csv").open(encoding="utf-8", newline="") as file:
-        named = {row["name"] for row in csv.DictReader(file) if row["kind"] == "fault" and row["ok"] == "right"}
-    available = [one for one in FAULTS if here(one)]
+@pytest.mark.parametrize("loops", SETS, ids=lambda loops: loops.name)
+def test_no_fewer_are_named_than_in_the_committed_report(prove: Prove, loops: LoopSet) -> None:
+    rows = read_rows(RESULTS / loops.rows)
+    named = {row.name for row in rows if row.kind == "fault" and row.ok == "right"}
+    available = [one for one in loops.faults if here(one)]
     now = {one.name for one in available if one.judge(found_name(prove(one))) == "right"}
     assert len(now) >= len(named & {one.name for one in available}), f"no longer named: {sorted(named - now)}"
 
 
 def test_every_cause_is_planted() -> None:
-    planted = {code for one in FAULTS for code in one.expect}
+    planted = {code for one in MAIN.faults for code in one.expect}
     assert planted == set(CODES)
 
 
