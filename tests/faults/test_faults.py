@@ -1,7 +1,6 @@
 """Every planted fault is detected and never misnamed, every honest loop proved, and no fewer are named than before."""
 
 import ast
-import csv
 from collections.abc import Callable, Iterator
 from functools import cache
 from importlib.util import find_spec
@@ -101,7 +100,7 @@ def test_every_cause_is_planted() -> None:
 
 
 def test_every_loop_is_in_one_table_under_a_name_of_its_own() -> None:
-    loops = (*FAULTS, *PAIRS, *CONTROLS)
+    loops: list[Fault | Control] = [*FAULTS, *PAIRS, *CONTROLS]
     assert len({one.name for one in loops}) == len(loops)
     assert sorted(one.function for one in loops) == sorted(
         f"{path.name}:{function}" for path in TARGETS.glob("*.py") for function in loops_in(path)
