@@ -60,7 +60,7 @@ UNSEEN = LoopSet(
     counts="unseen-confusion.csv",
     where="""\
 The loops are in `tests/faults/targets/unseen_*.py`, the names that they may get in `tests/faults/corpus_unseen.py`.
-`unseen.csv` and `unseen-confusion.csv` are as above.""",
+`unseen.csv` and `unseen-confusion.csv` are as above. `--set unseen` runs this set alone.""",
     story="""\
 A second set, to say how well the diagnoser names what it has never met: loops and expectations were committed before
 the diagnoser was run on them, in dfdde27. The first run, of the diagnoser of that commit, is kept as it was
