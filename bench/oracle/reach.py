@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from bench.dtypes import Dtype
+from bench.dtypes import Dtype, FloatArray
 from bench.oracle.system import System, stacked
 from bench.oracle.truth import Propagator
 from bench.problems.problem import Problem
@@ -11,8 +11,9 @@ from bench.problems.problem import Problem
 def out_of_range(problem: Problem, system: System, dtype: Dtype, n_iters: int = 0) -> str | None:
     """Why an honest variant could overflow in ``dtype`` at the start or after ``n_iters`` iterations; ``None`` if not.
 
-    The magnitudes looked at are those that any way of writing the loop meets: the data, the predictions, the sums of
-    squares and of products before they are divided by N M.
+    The magnitudes looked at are those that any way of writing the loop meets: the data, the learning rate, the number
+    of residuals, the predictions, the sums of squares and of products before they are divided by N M, and the step
+    before it is.
     """
     if not all(
         np.all(np.isfinite(np.asarray(a))) for a in (problem.x, problem.y, problem.w0, problem.b0) if a is not None
@@ -24,16 +25,27 @@ def out_of_range(problem: Problem, system: System, dtype: Dtype, n_iters: int = 
         with np.errstate(over="ignore", invalid="ignore"):
             states.append(Propagator(system, problem.lr).after(start, n_iters))
     for state in states:
-        with np.errstate(over="ignore", invalid="ignore"):
-            size = np.abs(state).astype(np.float64)
-            predictions = system.size_of_design @ size + system.size_of_targets
-            largest = {
-                "parameters": size,
-                "predictions": predictions,
-                "a sum of squared residuals": np.square(predictions).sum(axis=(-1, -2)),
-                "a gradient's sum": 2 * (system.size_of_design.swapaxes(-1, -2) @ predictions),
-            }
-        for what, values in largest.items():
-            if not np.max(values) <= dtype.largest / 2:
-                return f"{dtype.name} ends at {dtype.largest:.6g}, and {what} may reach {np.max(values):.3g}"
+        beyond = may_overflow(system, np.abs(state).astype(np.float64), problem.lr, dtype)
+        if beyond is not None:
+            return beyond
+    return None
+
+
+def may_overflow(system: System, size: FloatArray, lr: float, dtype: Dtype) -> str | None:
+    """What of an update from a state of at most this ``size``, (..., P, M), could overflow; ``None`` if nothing."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        predictions = system.size_of_design @ size + system.size_of_targets
+        total = 2 * (system.size_of_design.swapaxes(-1, -2) @ predictions)
+        largest = {
+            "parameters": size,
+            "the learning rate": 2 * lr,
+            "the number of residuals": system.n_samples * system.n_outputs,
+            "predictions": predictions,
+            "a sum of squared residuals": np.square(predictions).sum(axis=(-1, -2)),
+            "a gradient's sum": total,
+            "a step before it is divided by the number of residuals": lr * total,
+        }
+    for what, values in largest.items():
+        if not np.max(values) <= dtype.largest / 2:
+            return f"{dtype.name} ends at {dtype.largest:.6g}, and {what} may reach {np.max(values):.3g}"
     return None

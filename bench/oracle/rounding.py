@@ -44,32 +44,63 @@ class Sizes:
 def step_bound(system: System, sizes: Sizes, lr: float, dtype: Dtype) -> FloatArray:
     """The largest rounding error of one update, component by component, (..., P, M).
 
-    It admits every order of summation, the gradient as A^T (A theta - y) and as H theta - q (normal equations), the
-    update as theta - lr g and as (I - lr H) theta + lr q, and any wider arithmetic inside. The oracle's own rounding,
-    in long double, is counted in. Infinite where the dtype is too short for sums of this length.
+    It admits every order of summation, any wider arithmetic inside, and three ways of writing the update, whose bounds
+    are worked out apart; the largest holds:
+
+    - theta - lr g, with the gradient as A^T (A theta - y) or as H theta - q (normal equations);
+    - (I - lr H) theta + lr q, where theta passes through a sum of P terms;
+    - theta as one more term of the gradient's sum of N terms (gemm with beta = 1, or sample by sample).
+
+    The oracle's own rounding, in long double, is counted in. Infinite where the dtype is too short for sums of this
+    length.
     """
     unit = dtype.unit_roundoff + 2 * LONG_UNIT_ROUNDOFF
-    n, p, eta = system.n_samples, system.n_parameters, dtype.eta
-    if gamma(n + p + 5, unit) == np.inf:
+    n, p = system.n_samples, system.n_parameters
+    if gamma(n + p + 6, unit) == np.inf:
         return np.full_like(sizes.theta, np.inf)
     design, design_t = system.size_of_design, system.size_of_design.swapaxes(-1, -2)
     scale = float(system.scale)
     predictions = design @ sizes.theta
-    of_residual = (
-        gamma(p, unit) * predictions + gamma(2, unit) * system.size_of_targets + unit * sizes.residual + p * eta
-    )
-    by_residuals = scale * (design_t @ of_residual + gamma(n + 4, unit) * (design_t @ (sizes.residual + of_residual)))
+    of_residual = _of_residual(system, predictions, sizes.residual, dtype)
+    off, residuals = design_t @ of_residual, design_t @ (sizes.residual + of_residual)
+    by_residuals = scale * (off + gamma(n + 4, unit) * residuals)
     by_normal_equations = scale * gamma(n + p + 5, unit) * (design_t @ (predictions + system.size_of_targets))
-    of_gradient = np.maximum(by_residuals, by_normal_equations) + n * eta
-    of_lr = unit * lr + eta * (1 + 1 / scale)
-    bound: FloatArray = (
-        lr * of_gradient
-        + (2 * unit * lr + of_lr) * (sizes.gradient + of_gradient)
-        + unit * (sizes.theta_next + lr * of_gradient)
-        + 3 * unit * sizes.theta
-        + eta
-    )
-    return bound
+    of_gradient = np.maximum(by_residuals, by_normal_equations)
+    subtracted = lr * of_gradient + gamma(3, unit) * lr * (sizes.gradient + of_gradient)
+    subtracted = subtracted + unit * (sizes.theta_next + subtracted)
+    affine = lr * by_normal_equations + gamma(p + 1, unit) * sizes.theta + unit * sizes.theta_next
+    accumulated = lr * scale * (off + gamma(n + 5, unit) * residuals) + gamma(n, unit) * sizes.theta
+    bound: FloatArray = np.maximum(np.maximum(subtracted, affine), accumulated)
+    data = predictions + system.size_of_targets + of_residual
+    return bound + _underflow(system, sizes.theta, data, sizes.gradient + of_gradient, lr=lr, dtype=dtype)
+
+
+def _of_residual(system: System, predictions: FloatArray, residual: FloatArray, dtype: Dtype) -> FloatArray:
+    """The error of A theta - y, (..., N, M): the targets may be taken off last, or be the first of the P + 1 terms."""
+    unit, p = dtype.unit_roundoff + 2 * LONG_UNIT_ROUNDOFF, system.n_parameters
+    last = gamma(p, unit) * predictions + gamma(2, unit) * system.size_of_targets + unit * residual
+    first = gamma(p + 1, unit) * predictions + gamma(p, unit) * system.size_of_targets
+    larger: FloatArray = np.maximum(last, first)
+    return larger + p * dtype.eta
+
+
+def _underflow(
+    system: System, theta: FloatArray, data: FloatArray, gradient: FloatArray, *, lr: float, dtype: Dtype
+) -> FloatArray:
+    """What the numbers near the least of the dtype add to the error of an update: eta for each product.
+
+    lr and 2/(N M) may be multiplied into the sum, into each residual or into each entry of A beforehand, together or
+    one after the other; each of these products may underflow, and what it meets afterwards magnifies that.
+    """
+    n, p = system.n_samples, system.n_parameters
+    # lr, 1/(N M) and lr/(N M) as constants of the dtype: their relative errors are those of the whole step.
+    of_constants = (1 + 2 * (1 + lr) / float(system.scale)) * gradient
+    of_scaled_residuals = system.size_of_design.sum(axis=-2)[..., np.newaxis]
+    of_scaled_data = data.sum(axis=-2, keepdims=True)
+    of_products = (n + p + 2) * (1 + theta.sum(axis=-2, keepdims=True))
+    grown = 1 + gamma(n + p + 5, dtype.unit_roundoff)
+    total: FloatArray = of_constants + (1 + 2 * lr) * grown * (of_scaled_residuals + of_scaled_data + of_products)
+    return dtype.eta * total
 
 
 def objective_bound(
@@ -90,13 +121,7 @@ def objective_bound(
     if relative == np.inf or not np.all(np.isfinite(astray)):
         return np.full(residual.shape[:-2], np.inf)
     predictions = system.size_of_design @ (theta + astray)
-    moved = (
-        system.size_of_design @ astray
-        + gamma(system.n_parameters, unit) * predictions
-        + gamma(2, unit) * system.size_of_targets
-        + unit * residual
-        + system.n_parameters * dtype.eta
-    )
+    moved = system.size_of_design @ astray + _of_residual(system, predictions, residual, dtype)
     largest = residual + moved
     total: FloatArray = (2 * residual * moved + moved**2 + relative * largest**2).sum(axis=(-1, -2)) / terms
     return total + terms * dtype.eta

@@ -149,7 +149,8 @@ class _BoundRecursion:
 
     def now(self) -> FloatArray:
         """The bound at the present state."""
-        smallest: FloatArray = SLACK * np.minimum(self._size_of_vectors @ self._eigen_bound, self._component_bound)
+        by_eigenvectors = _product(self._size_of_vectors, self._eigen_bound)
+        smallest: FloatArray = SLACK * np.minimum(by_eigenvectors, self._component_bound)
         return smallest
 
     def spread(self) -> FloatArray:
@@ -168,7 +169,7 @@ class _BoundRecursion:
 
     def _advance_one(self, theta: LongArray, following: LongArray, residual: LongArray) -> None:
         around = self.now() + self.spread()
-        gradient = self._system.scale * (self._system.design.swapaxes(-1, -2) @ residual)
+        gradient = self._system.hessian @ theta - self._system.linear
         sizes = Sizes(
             theta=size(theta) + around,
             theta_next=size(following) + around,
@@ -182,8 +183,9 @@ class _BoundRecursion:
     def _advance_block(self, theta: LongArray, following: LongArray, residual: LongArray, n_steps: int) -> None:
         # The error made inside the block widens the magnitudes that make it; three rounds settle that, or it explodes.
         around, bound = self.now(), self._eigen_bound
+        size_of_residual = size(residual)
         for _ in range(3):
-            mu = self._step_bound_in_block(theta, following, residual, n_steps, around)
+            mu = self._step_bound_in_block(theta, following, size_of_residual, n_steps, around)
             before, bound = bound, self._carried(mu, n_steps)
             if not np.all(np.isfinite(bound)):
                 break
@@ -201,11 +203,11 @@ class _BoundRecursion:
         return carried
 
     def _step_bound_in_block(
-        self, theta: LongArray, following: LongArray, residual: LongArray, n_steps: int, around: FloatArray
+        self, theta: LongArray, following: LongArray, size_of_residual: FloatArray, n_steps: int, around: FloatArray
     ) -> FloatArray:
         """Mu for every step of a block: each magnitude at its largest within it."""
         here, there = (self._vectors_t @ state.astype(np.float64) for state in (theta, following))
-        gradient = self._system.scale * (self._system.design.swapaxes(-1, -2) @ residual)
+        gradient = self._system.hessian @ theta - self._system.linear
         slope = np.abs(self._vectors_t @ gradient.astype(np.float64))
         growth = np.maximum(1.0, np.abs(self._contraction)) ** n_steps
         # A component that contracts without changing sign moves monotonically; one that alternates stays within the
@@ -220,7 +222,7 @@ class _BoundRecursion:
         sizes = Sizes(
             theta=size(theta) + moved,
             theta_next=size(theta) + moved,
-            residual=size(residual) + self._system.size_of_design @ moved,
+            residual=size_of_residual + self._system.size_of_design @ moved,
             gradient=self._size_of_vectors @ steepest,
         )
         return step_bound(self._system, sizes, self._lr, self._dtype)

@@ -25,7 +25,8 @@ SHORT_SAMPLES = 5
 
 PROBE_ITERATIONS = 9
 CRAWLING_RATE = 2.0**-18
-CRAWLING_ITERATIONS = 40
+CRAWLING_ITERATIONS = 41
+"""No round number: thirty updates and ten of a tenth of the rate are thirty-one here, up to rounding."""
 
 MAGNIFICATION = 2.0**15
 """A power of two near 3e4: gradients 1e9 times as large, and not one digit of the iterates another."""

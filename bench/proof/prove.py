@@ -8,7 +8,7 @@ import numpy as np
 from bench.dtypes import Dtype
 from bench.oracle.convergence import iterations_to_converge
 from bench.oracle.memory import system_of
-from bench.oracle.reach import out_of_range
+from bench.oracle.reach import may_overflow, out_of_range
 from bench.problems.problem import Problem
 from bench.problems.rounding import in_dtype
 from bench.proof.naming import REPEATED, TRAJECTORY, Naming
@@ -175,8 +175,13 @@ class _Prover:
             n, failure = sighting.failure
             early = sighting.departure()
             # A wrong descent that blows up is wrong first: its earlier states tell why.
-            if failure.cause != "contract.not-finite" or early is None:
+            if failure.cause != "contract.not-finite":
                 return _failed(failure, f"{n} iterations of the {sighting.probe}")
+            if early is None:
+                excuse = _overflow_by_rounding(sighting, n, self._dtype)
+                if excuse is None:
+                    return _failed(failure, f"{n} iterations of the {sighting.probe}")
+                return Finding(status=Status.UNSUPPORTED, evidence=excuse)
         departure = sighting.departure()
         return None if departure is None else self._naming.finding(sighting, departure, self._shape)
 
@@ -218,6 +223,19 @@ def _convergence(last: int, converges_in: int | None) -> str:
     if converges_in <= last:
         return f"0.05 % from the optimum after {converges_in} iterations, as theory says"
     return f"theory: 0.05 % from the optimum after {converges_in}; seen exact to {last} iterations"
+
+
+def _overflow_by_rounding(sighting: Sighting, n_iters: int, dtype: Dtype) -> str | None:
+    """Why rounding alone can make a state up to iterate ``n_iters`` not finite; ``None`` where it cannot."""
+    truth = sighting.truth
+    for n in sorted(n for n in truth.exact if n <= n_iters):
+        if not np.all(np.isfinite(truth.bound[n])):
+            return f"{dtype.name} is too short to say that iterate {n} of the {sighting.probe} stays finite"
+        reach = np.abs(truth.exact[n]).astype(np.float64) + truth.bound[n]
+        beyond = may_overflow(truth.system, reach, truth.lr, dtype)
+        if beyond is not None:
+            return f"{beyond} by rounding, at iterate {n} of the {sighting.probe}"
+    return None
 
 
 def _failed(failure: Failure, where: str) -> Finding:

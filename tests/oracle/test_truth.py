@@ -173,3 +173,22 @@ def test_what_float16_cannot_hold_is_said_beforehand() -> None:
     assert "65504" in reason
     assert out_of_range(line, System.of(line), DTYPES["float16"]) is None
     assert out_of_range(crop, System.of(crop), DTYPES["bfloat16"]) is None
+
+
+@pytest.mark.parametrize(
+    ("problem", "what"),
+    [
+        (Problem(np.full((4, 1), 0.001), np.ones((4, 1)), np.zeros((1, 1)), None, 1e5), "the learning rate"),
+        (
+            Problem(np.full((9000, 1), 0.01), np.zeros((9000, 4)), np.zeros((4, 1)), None, 1.0),
+            "the number of residuals",
+        ),
+        (
+            Problem(np.full((400, 1), 0.01), np.ones((400, 1)), np.zeros((1, 1)), None, 1e4),
+            "a step before it is divided",
+        ),
+    ],
+)
+def test_numbers_that_a_loop_writes_down_are_looked_at_as_well_as_its_arrays(problem: Problem, what: str) -> None:
+    assert what in str(out_of_range(problem, System.of(problem), DTYPES["float16"]))
+    assert out_of_range(problem, System.of(problem), DTYPES["bfloat16"]) is None

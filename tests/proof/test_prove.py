@@ -184,6 +184,26 @@ def test_a_descent_that_blows_up_is_named_by_what_it_did_before() -> None:
     assert finding.cause == "sign.ascent"
 
 
+def test_what_rounding_alone_can_carry_beyond_float16_is_no_fault() -> None:
+    """2 lr/(N M) is half the least number of float16: rounded, it is twice as large, and beyond the limit."""
+
+    def one_constant(problem: Problem, n_iters: int) -> Descent:
+        rate = 2 * problem.lr / problem.y.size
+        w, b = problem.w0.copy(), None if problem.b0 is None else problem.b0.copy()
+        for _ in range(n_iters):
+            residual = problem.x @ w.T - problem.y if b is None else problem.x @ w.T + b - problem.y
+            w = w - rate * (residual.T @ problem.x)
+            b = None if b is None else b - rate * residual.sum(axis=0)
+        return Descent(w, b)
+
+    steep = Problem(np.full((64, 1), 800.0), np.zeros((64, 1)), np.full((1, 1), 1e-4), None, 1e-6)
+    cell = Direct(one_constant), steep, DTYPES["float16"]
+    finding = prove(*cell, computes_in=NUMPY_DTYPES, iterations=300).finding
+    assert finding.status is Status.UNSUPPORTED
+    assert "of the problem" in finding.evidence
+    assert "by rounding" in finding.evidence or "too short" in finding.evidence
+
+
 def _all_shapes() -> list[Shape]:
     flat, batched = find("line-4").problem, find("batch").problem
     return [s for p, short in itertools.product((flat, batched), (True, False)) for s in shapes_for(p, short=short)]
