@@ -1,107 +1,223 @@
-"""Prove many random honest cells through real workers; not one may be called wrong.
+"""Prove 10 000 random honest cells through real workers; not one may be called wrong.
 
-``python scripts/honest_cells.py --cells 2000 --seed 0 [--json FILE]``: seeded families, every core variant, N to 1 000,
-D and M to 8, learning rates from 0.01 to 0.95 of the limit, with and without bias, batched or not, in every dtype that
-the backend computes in.
+``python -m scripts.honest_cells`` proves, on two processes, those that its file of rows does not have yet, so that it
+may be interrupted; ``--only INDEX`` repeats one and prints all about it. What is drawn: `scripts.honest_problems`.
 """
 
 import argparse
 import json
+import multiprocessing
+import os
+import platform
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
+from functools import cache
+from hashlib import blake2b
+from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
-from bench.backends import BACKENDS
-from bench.harness import Harness
-from bench.oracle.system import System
-from bench.plan import Cell
-from bench.problems.problem import Problem
-from bench.problems.synthetic import generate, parse
+from bench.errors import UsageError
+from bench.harness import Harness, Options
+from bench.judge.workshop import WorkerLimits
 from bench.proof.verdict import Status
 from bench.runs.records import Record, verdict_record
 from bench.runs.strict_json import to_json
 from bench.variants.contract import Variant
-from bench.variants.discovery import discover
+from scripts.honest_problems import Drawn, control_variants, core_variants, draw
 
-HONEST = (Status.PROVED, Status.UNSUPPORTED)
+CELLS = 10_000
+ROWS = Path("honest-cells.jsonl")
+DECLINED = (Status.UNSUPPORTED, Status.UNAVAILABLE)
 
+CALL_SECONDS = 120.0
+"""A busy machine is no fault of a loop, and the slowest calls take some seconds."""
 
-def honest_variants() -> list[Variant]:
-    """The core variants that are meant to be right, of backends that are installed."""
-    meant_right = [variant for variant in discover() if variant.expect is None and variant.family != "as-published"]
-    return [variant for variant in meant_right if BACKENDS[variant.backend].installed()]
-
-
-def random_cells(variants: Sequence[Variant], n_cells: int, seed: int) -> Iterator[Cell]:
-    """Cells drawn from seeded families; the same for the same seed."""
-    random = np.random.Generator(np.random.PCG64(seed))
-    for index in range(n_cells):
-        variant = variants[index % len(variants)]
-        batched = variant.name in ("torch-bmm",) or (variant.name == "numpy-batched" and random.random() < 0.5)
-        n = round(float(np.exp(random.uniform(np.log(2), np.log(1000 if not batched else 200)))))
-        d, m = (int(k) for k in random.integers(1, 9, 2))
-        d = min(d, n)
-        condition = float(f"{10 ** random.uniform(0, 3):.3g}") if d > 1 else 1.0
-        keys = {
-            "n": n,
-            "d": d,
-            "m": m,
-            "condition": condition,
-            "noise": float(f"{random.uniform(0, 1):.2g}"),
-            "bias": "yes" if random.random() < 0.5 else "no",
-            "seed": int(random.integers(2**31)),
-        }
-        family = "gaussian"
-        if batched:
-            family, keys = "batch", {"b": int(random.integers(1, 9)), **keys}
-        spec = f"{family}:" + ",".join(f"{key}={value}" for key, value in keys.items())
-        problem, _ = generate(parse(spec))
-        lr = float(random.uniform(0.01, 0.95)) * System.of(problem).largest_learning_rate
-        dtypes = BACKENDS[variant.backend].dtypes
-        dtype = dtypes[int(random.integers(len(dtypes)))]
-        yield Cell(variant, spec, Problem(problem.x, problem.y, problem.w0, problem.b0, lr), "cpu", dtype)
+KEPT = ("variant", "backend", "dtype", "status", "cause", "evidence", "iterate", "error", "bound", "power", "seconds")
+SIZES = (10, 100, 1_000, 10_000)
+ROOT = Path(__file__).parent.parent
+JUDGED_BY = ("bench", "gd_impls", "scripts", "tests/faults")
+"""What the rows depend on."""
 
 
-def prove_all(cells: Iterator[Cell]) -> list[Record]:
-    """The verdict rows of the cells."""
-    with Harness() as harness:
-        return [verdict_record(harness.prove(cell).verdict) for cell in cells]
+class Prover:
+    """A harness of its own, in which cells are proved by their index; a context manager."""
+
+    def __init__(self, seed: int, *, small: bool = False) -> None:
+        self._seed, self._small = seed, small
+        self._open = ExitStack()
+        self._harness = Harness(Options(limits=WorkerLimits(call_seconds=CALL_SECONDS)))
+
+    def __enter__(self) -> "Prover":
+        self._open.enter_context(threadpool_limits(1))
+        self._open.enter_context(self._harness)
+        return self
+
+    def __exit__(self, *exception: Any) -> None:
+        self._open.__exit__(*exception)
+
+    def row(self, index: int) -> Record:
+        """What was drawn, and what became of it."""
+        drawn = drawn_cell(index, self._seed, small=self._small)
+        verdict = verdict_record(self._harness.prove(drawn.cell).verdict)
+        return {"index": index, **drawn.facts, **{key: verdict[key] for key in KEPT}}
+
+
+def drawn_cell(index: int, seed: int, *, small: bool = False) -> Drawn:
+    """Cell ``index`` of a seed, of the loops that are here."""
+    return draw(index, seed, *_loops(), small=small)
+
+
+def is_alarm(row: Record) -> bool:
+    """Whether the cell was called anything but proved or declined."""
+    return row["status"] != Status.PROVED and row["status"] not in DECLINED
+
+
+@cache
+def _loops() -> tuple[list[Variant], list[Variant]]:
+    return core_variants(), control_variants()
+
+
+_prover: Prover | None = None
+
+
+def _begin(seed: int) -> None:
+    global _prover  # noqa: PLW0603 - a pool gives each of its processes no other place
+    _prover = Prover(seed).__enter__()
+    multiprocessing.util.Finalize(None, _prover.__exit__, args=(None, None, None), exitpriority=10)
+
+
+def _row(index: int) -> Record:
+    assert _prover is not None
+    return _prover.row(index)
+
+
+def prove_all(indices: Sequence[int], seed: int, processes: int) -> Iterator[Record]:
+    """The rows of these cells, each as soon as it is there."""
+    context = multiprocessing.get_context("spawn")
+    with context.Pool(processes, _begin, (seed,)) as pool:
+        yield from pool.imap_unordered(_row, indices)
+        pool.close()
+        pool.join()
+
+
+def remembered(path: Path, origin: dict[str, object]) -> list[Record]:
+    """The rows that a file has already; a new file where there is none.
+
+    Raises:
+        UsageError: they are of another seed, or were judged by another state of the code.
+    """
+    if not path.exists():
+        path.write_text(to_json(origin), encoding="utf-8")
+        return []
+    first, *lines = path.read_text(encoding="utf-8").splitlines()
+    if json.loads(first) != origin:
+        raise UsageError(f"{path} has rows of {first}, not of {to_json(origin)}. Remove it, or name another by --rows.")
+    # What was interrupted while it was written is proved again.
+    whole = [line for line in lines if line.endswith("}")]
+    path.write_text("\n".join([first, *whole]) + "\n", encoding="utf-8")
+    return [json.loads(line) for line in whole]
+
+
+def digest_of_code() -> str:
+    """A short digest of everything that draws, runs and judges."""
+    digest = blake2b(digest_size=8)
+    for path in sorted(path for folder in JUDGED_BY for path in (ROOT / folder).rglob("*.py")):
+        digest.update(path.relative_to(ROOT).as_posix().encode() + path.read_bytes())
+    return digest.hexdigest()
+
+
+def summary(rows: Sequence[Record], origin: dict[str, object]) -> dict[str, object]:
+    """The counts that are kept of a run."""
+    proved = [row for row in rows if row["status"] == Status.PROVED]
+    shares = [float(str(row["error"])) / float(str(row["bound"])) for row in proved if row["error"] and row["bound"]]
+    return {
+        "cells": len(rows),
+        **origin,
+        "command": f"python -m scripts.honest_cells --seed {origin['seed']}",
+        "false_alarms": sum(map(is_alarm, rows)),
+        "counts": {
+            "status": _counts(rows, lambda row: str(row["status"])),
+            "backend": _counts(rows, lambda row: f"{row['backend']} {row['status']}"),
+            "dtype": _counts(rows, lambda row: f"{row['dtype']} {row['status']}"),
+            "samples": _counts(rows, _size_class),
+            "loops": len({row["variant"] for row in rows}),
+            "declined": _counts([row for row in rows if row["status"] in DECLINED], _reason),
+        },
+        "nearest_to_a_bound": max(shares, default=None),
+        "median_seconds": {
+            backend: float(np.median([float(str(row["seconds"])) for row in proved if row["backend"] == backend]))
+            for backend in sorted({str(row["backend"]) for row in proved})
+        },
+        "seconds": sum(float(str(row["seconds"])) for row in rows),
+        "versions": {
+            "python": platform.python_version(),
+            **{name: version(name) for name in ("numpy", "scipy", "torch") if find_spec(name)},
+        },
+        "alarms": [row for row in rows if is_alarm(row)],
+    }
+
+
+def _counts(rows: Iterable[Record], key: Any) -> dict[str, int]:
+    return dict(sorted(Counter(key(row) for row in rows).items()))
+
+
+def _size_class(row: Record) -> str:
+    most = next(size for size in SIZES if int(str(row["n"])) <= size)
+    return f"to {most}".rjust(len("to 10000"))
+
+
+def _reason(row: Record) -> str:
+    """The reason without its figures."""
+    return str(row["evidence"]).partition(" may reach ")[0].partition(", at iterate ")[0].partition(" to say that ")[0]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print what became of the cells; exit 1 when an honest one was called anything but proved or declined."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--cells", type=int, default=2000)
+    parser.add_argument("--cells", type=int, default=CELLS)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--json", type=Path)
+    parser.add_argument("--processes", type=int, default=min(2, os.cpu_count() or 1))
+    parser.add_argument("--rows", type=Path, default=ROWS, help="the rows proved so far; what it has is not repeated")
+    parser.add_argument("--json", type=Path, help="write the counts here")
+    parser.add_argument("--only", type=int, metavar="INDEX", help="repeat this one")
     options = parser.parse_args(arguments)
+    if options.only is not None:
+        with Prover(options.seed) as prover:
+            row = prover.row(options.only)
+        print(to_json(row, indent=1))
+        return int(is_alarm(row))
+    origin: dict[str, object] = {"seed": options.seed, "code": digest_of_code()}
+    try:
+        rows = remembered(options.rows, origin)
+    except UsageError as error:
+        print(error, file=sys.stderr)
+        return 2
+    done = {row["index"] for row in rows}
     began = time.perf_counter()
-    rows = prove_all(random_cells(honest_variants(), options.cells, options.seed))
-    counts = Counter(f"{row['dtype']} {row['status']}" for row in rows)
-    alarms = [row for row in rows if row["status"] not in HONEST]
-    seconds: dict[str, float] = {}
-    for backend in dict.fromkeys(str(row["backend"]) for row in rows):
-        proved = [float(str(r["seconds"])) for r in rows if r["backend"] == backend and r["status"] == Status.PROVED]
-        seconds[backend] = float(np.median(proved))
-    summary = {
-        "cells": len(rows),
-        "seed": options.seed,
-        "false_alarms": len(alarms),
-        "counts": dict(sorted(counts.items())),
-        "median_seconds": seconds,
-        "wall_seconds": time.perf_counter() - began,
-        "alarms": alarms,
-    }
+    with options.rows.open("a", encoding="utf-8") as file:
+        missing = [index for index in range(options.cells) if index not in done]
+        for row in prove_all(missing, options.seed, options.processes):
+            file.write(to_json(row))
+            file.flush()
+            rows.append(row)
+            if is_alarm(row):
+                print(f"python -m scripts.honest_cells --seed {options.seed} --only {row['index']}: {to_json(row)}")
+            if len(rows) % 500 == 0:
+                print(f"{len(rows)} of {options.cells}, {time.perf_counter() - began:.0f} s", flush=True)
+    found = summary(sorted(rows, key=lambda row: int(str(row["index"]))), origin)
+    text = to_json(found, indent=1)
+    print(text)
     if options.json is not None:
-        options.json.write_text(to_json(summary, indent=1), encoding="utf-8")
-    print(json.dumps({key: value for key, value in summary.items() if key != "alarms"}, indent=1))
-    for row in alarms:
-        print(row["variant"], row["problem"], row["dtype"], row["status"], row["evidence"], file=sys.stderr)
-    return 1 if alarms else 0
+        options.json.write_text(text, encoding="utf-8")
+    return 1 if found["false_alarms"] else 0
 
 
 if __name__ == "__main__":
