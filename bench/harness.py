@@ -1,9 +1,11 @@
 """The whole journey: plan the cells, prove them, time the proved ones, keep the results."""
 
 import time as clock
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from bench.backends import BACKENDS
@@ -170,13 +172,17 @@ class Harness:
         if isinstance(launched, Failure):
             return Proof(Finding(status=launched.status, cause=launched.cause, evidence=launched.message), ()), "none"
         with launched as subject:
-            proof = prove(
-                subject,
-                cell.data,
-                dtype_named(cell.dtype),
-                computes_in=BACKENDS[cell.variant.backend].dtypes,
-                iterations=iterations,
-            )
+            try:
+                proof = prove(
+                    subject,
+                    cell.data,
+                    dtype_named(cell.dtype),
+                    computes_in=BACKENDS[cell.variant.backend].dtypes,
+                    iterations=iterations,
+                )
+            except (ArithmeticError, LookupError, MemoryError, TypeError, ValueError) as error:
+                # A mistake of the proof's own is a row as well, and the run goes on.
+                proof = Proof(Finding(status=Status.JUDGE_ERROR, evidence=_own_mistake(error)), ())
             return _unproved(proof) if self.options.in_process else proof, self._isolation(subject)
 
     def _launch(self, cell: Cell) -> "AbstractContextManager[Subject] | Failure":
@@ -206,6 +212,12 @@ class Harness:
             max_n=_longest_call(check.problem, cell.dtype),
             threads=self.options.limits.threads,
         )
+
+
+def _own_mistake(error: Exception) -> str:
+    *_, (frame, line) = traceback.walk_tb(error.__traceback__)
+    where = f"{Path(frame.f_code.co_filename).name}:{line}"
+    return f"the proof itself failed: {type(error).__name__}: {error} ({where}); this is gdbench's mistake, report it"
 
 
 class _Launched(AbstractContextManager[Subject]):

@@ -203,6 +203,15 @@ class Evidence:
         return problem, system_of(problem)
 
     @cached_property
+    def near_optimum(self) -> list[Problem]:
+        """Starts near the optimum, of the same problem and of one whose residuals vanish there."""
+        problems = [self.from_state(np.round(4 * self.system.optimum) / 4)]
+        if self.settling is not None:
+            problem, system = self.settling
+            problems.append(self.from_state(np.round(8 * system.optimum) / 8 + 1 / 64, problem))
+        return problems
+
+    @cached_property
     def affine(self) -> AffineStep | None:
         """One update as an affine map, from P + 1 further calls; ``None`` where the seen steps are not such a map's."""
         identity = np.eye(self.system.n_parameters, dtype=np.longdouble)[..., np.newaxis]

@@ -125,7 +125,7 @@ class _Prover:
         if fault is not None:
             return fault
         further = {
-            "with other data": (other_data(shape), (PROBE_FEW,)),
+            "with other data": (other_data(shape, self._dtype), (PROBE_FEW,)),
             "with data 2**15 times as large": (magnified(made), (PROBE_FEW,)),
             "that crawls": (crawling(shape), (CRAWLING_ITERATIONS,)),
         }

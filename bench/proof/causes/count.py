@@ -57,17 +57,23 @@ def _stopped_later(evidence: Evidence) -> Match | None:
     off = np.stack(distance) / bound
     # Of a batch, each regression may have stopped at its own time; a break between two blocks leaves one an update
     # ahead.
-    blocks = [off[..., :-1, :], off[..., -1:, :]] if evidence.system.has_bias else [off]
-    each = [block.max(axis=(-1, -2)) for block in blocks]
-    made = np.stack([one.argmin(axis=0) for one in each])
-    if any(np.any(one.min(axis=0) > MARGIN) for one in each) or np.any(np.ptp(made, axis=0) > 1):
+    joint = off.max(axis=(-1, -2))
+    if evidence.system.has_bias:
+        weights, bias = off[..., :-1, :].max(axis=(-1, -2)), off[..., -1, :].max(axis=-1)
+        for shift in (-1, 1):
+            ahead = np.full_like(bias, np.inf)
+            inner, outer = (slice(1, None), slice(None, -1)) if shift < 0 else (slice(None, -1), slice(1, None))
+            ahead[inner] = bias[outer]
+            joint = np.minimum(joint, np.maximum(weights, ahead))
+    if np.any(joint.min(axis=0) > MARGIN):
         return None
     # Ten updates at a tenth of the rate may look like one: what has stopped stands still.
     before = evidence.ask(evidence.problem, asked - 1)
     if before is None or np.any(np.abs(state - before) > 4 * evidence.dtype.unit_roundoff * np.abs(state)):
         return None
-    sentence = f"{asked} iterations were asked for and {np.min(made)} updates were made, each of them right"
-    return Match(max(float(np.max(one.min(axis=0))) for one in each), sentence, float(np.min(made)))
+    stopped = int(np.min(joint.argmin(axis=0)))
+    sentence = f"{asked} iterations were asked for and {stopped} updates were made, each of them right"
+    return Match(float(np.max(joint.min(axis=0))), sentence, float(stopped))
 
 
 def padded(trajectory: Trajectory) -> Match | None:

@@ -11,6 +11,7 @@ from bench.proof.causes.cause import Cause, Match, fits
 from bench.proof.evidence import Evidence
 from bench.proof.trajectory import MARGIN, Trajectory
 
+ALL_CHOICES, SOME_CHOICES = 14, 512
 EQUAL = 1e-6
 """Weights of samples that differ by less, relatively, are the same."""
 
@@ -147,7 +148,9 @@ def _measured_weights(evidence: Evidence) -> FloatArray | None:
     if step is None:
         return None
     a, y = system.design, system.targets
-    n, lead = system.n_samples, a.ndim - 2
+    n, p, lead = system.n_samples, system.n_parameters, a.ndim - 2
+    if n > p * (p + 1) / 2 + p * system.n_outputs:
+        return None
     curvature = np.einsum("...np,...nq->n...pq", a, a)
     pull = -np.einsum("...np,...nm->n...pm", a, y)
     columns = float(system.scale) * np.concatenate([curvature.reshape(n, -1), pull.reshape(n, -1)], axis=1).T
@@ -168,6 +171,8 @@ def _tried_weights(trajectory: Trajectory) -> FloatArray | None:
     seen = contributions.astype(np.float64).reshape(n, -1)
     tolerance = MARGIN * trajectory.tolerances.ravel()
     effective = trajectory.effective.astype(np.float64).ravel()
+    if n > SOME_CHOICES:
+        return None
     candidates = np.concatenate([_choices(n), _twice_one(n)])
     off = np.abs(candidates @ seen - effective)
     fitting = np.flatnonzero(np.all(off <= tolerance, axis=1))
@@ -182,10 +187,26 @@ def _contributions(system: System, residuals: LongArray) -> LongArray:
 
 
 def _choices(n: int) -> FloatArray:
-    """Every choice of one or more samples: as a mean over those chosen, and as a part of the mean over all."""
-    bits = (np.arange(1, 2**n)[:, np.newaxis] >> np.arange(n)) & 1
-    part = bits.astype(np.float64)
+    """Choices of one or more samples: as a mean over those chosen, and as a part of the mean over all."""
+    part = choices_of(n).astype(np.float64)
     return np.concatenate([part * (n / part.sum(1, keepdims=True)), part[:-1]])
+
+
+def choices_of(n: int) -> npt.NDArray[np.int64]:
+    """Which of n samples are taken, a row of zeros and ones for each choice; the last takes them all.
+
+    Every choice where they are few. Of many samples the usual ones: one alone, all but one, the first or the last so
+    many; of very many none, since nobody could try them.
+
+    >>> choices_of(2).tolist()
+    [[1, 0], [0, 1], [1, 1]]
+    """
+    if n <= ALL_CHOICES:
+        return (np.arange(1, 2**n)[:, np.newaxis] >> np.arange(n)) & 1
+    if n > SOME_CHOICES:
+        return np.ones((1, n), np.int64)
+    one, first = np.eye(n, dtype=np.int64), np.tri(n - 1, n, dtype=np.int64)
+    return np.unique(np.concatenate([one, 1 - one, first, 1 - first, np.ones_like(one[:1])]), axis=0)
 
 
 def _twice_one(n: int) -> FloatArray:
@@ -196,6 +217,8 @@ def _twice_one(n: int) -> FloatArray:
 def _subset(system: System, step: LongArray, residual: LongArray, tolerance: FloatArray) -> FloatArray | None:
     """The weights of the samples in one step, each a multiple of one number; ``None`` where there are none such."""
     n = system.n_samples
+    if n > SOME_CHOICES:
+        return None
     brought = _contributions(system, residual[np.newaxis]).astype(np.float64).reshape(n, -1)
     target, allowed = step.astype(np.float64).ravel(), 100 * MARGIN * tolerance.ravel()
     candidates = _choices(n)

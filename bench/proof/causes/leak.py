@@ -1,5 +1,7 @@
 """Something of an earlier call, or of another start, is in the answer."""
 
+from dataclasses import replace
+
 import numpy as np
 import numpy.typing as npt
 
@@ -96,6 +98,22 @@ def start_ignored(evidence: Evidence) -> Match | None:
     misses = evidence.trajectory.misses
     if misses[0] <= MARGIN or np.any(misses[1:] > MARGIN):
         return None
+    return first_of((_from_its_own(evidence), _from_another(evidence)))
+
+
+def _from_another(evidence: Evidence) -> Match | None:
+    """Zero iterations already return another start than was asked for, and from there every update is right."""
+    begun = evidence.sighting.state(0)
+    if np.array_equal(begun, evidence.start):
+        return None
+    states = [begun, *evidence.trajectory.states[1:]]
+    if not replace(evidence.trajectory, states=states).right:
+        return None
+    changed = "a part of it" if np.any(begun == evidence.start) else "all of it"
+    return Match(0.0, f"the start that is asked for is changed, {changed}, and every update from there is right")
+
+
+def _from_its_own(evidence: Evidence) -> Match | None:
     state = evidence.ask(evidence.elsewhere, 1)
     if state is None:
         return None
@@ -138,9 +156,11 @@ def stale_data(evidence: Evidence) -> Match | None:
     if earlier.x.shape != evidence.problem.x.shape:
         return None
     old, new, states = system_of(earlier), evidence.system, evidence.trajectory.stack[:-1]
+    rate = np.longdouble(earlier.lr) / np.longdouble(evidence.problem.lr)
     return first_of(
         fits(evidence.trajectory, predicted, f"on new data it descends on {what} of an earlier call")
         for what, predicted in (
+            ("the data and the learning rate", rate * old.gradient(states)),
             ("the data", old.gradient(states)),
             ("the targets", System(new.design, old.targets, new.has_bias).gradient(states)),
             ("the features", System(old.design, new.targets, new.has_bias).gradient(states)),

@@ -7,6 +7,7 @@ import numpy as np
 from bench.oracle.system import LongArray, System
 from bench.problems.problem import Problem
 from bench.proof.causes.cause import Cause, Match, first_of
+from bench.proof.causes.elementwise import elementwise
 from bench.proof.evidence import Evidence
 from bench.proof.trajectory import MARGIN, Trajectory
 
@@ -27,7 +28,11 @@ def other(evidence: Evidence) -> Match | None:
     known = first_of(
         _objective(evidence, slope, f"the gradient is that of {name}") for name, slope in _slopes().items()
     )
-    return known or _of_the_error(evidence)
+    return known or _of_the_error(evidence) or _unlike_any(evidence)
+
+
+def _unlike_any(evidence: Evidence) -> Match | None:
+    return None if absolute(evidence) is not None else elementwise(evidence)
 
 
 def _of_the_error(evidence: Evidence) -> Match | None:
@@ -99,24 +104,19 @@ def _objective(evidence: Evidence, slope: Slope, sentence: str) -> Match | None:
     factor, residual = _weighed(evidence.trajectory, slope)
     if residual > MARGIN or _weighed(evidence.trajectory, lambda r: r)[1] <= MARGIN:
         return None
+    steady = True
     # The residuals of the first steps are large; losses that differ elsewhere only are told apart near an optimum.
-    for problem in _with_small_residuals(evidence):
+    for problem in evidence.near_optimum:
         near = evidence.ask_trajectory(problem, 2)
         if near is None:
             return None
         again, off = _weighed(near, slope)
-        if off > MARGIN or abs(again - factor) > 1e-3 * abs(factor):
+        if off > MARGIN:
             return None
+        steady = steady and abs(again - factor) <= 1e-3 * abs(factor)
+    if not steady:
+        return Match(residual, f"{sentence}, times a number that changes with the problem")
     return Match(residual, sentence if abs(factor - 1) < 1e-6 else f"{sentence}, {factor:.4g} times", factor)
-
-
-def _with_small_residuals(evidence: Evidence) -> list[Problem]:
-    """Starts near the optimum, of the same problem and of one whose residuals vanish there."""
-    problems = [evidence.from_state(np.round(4 * evidence.system.optimum) / 4)]
-    if evidence.settling is not None:
-        problem, system = evidence.settling
-        problems.append(evidence.from_state(np.round(8 * system.optimum) / 8 + 1 / 64, problem))
-    return problems
 
 
 def _weighed(trajectory: Trajectory, slope: Slope) -> tuple[float, float]:

@@ -46,7 +46,7 @@ def weight_missing(trajectory: Trajectory) -> Match | None:
 
 def other_gradient(trajectory: Trajectory) -> Match | None:
     """A row of theta moves by other rows' gradient: the bias by the weights', the weights by the bias's, or swapped."""
-    hypotheses = [*_between_blocks(trajectory), *_among_weights(trajectory)]
+    hypotheses = [*_between_blocks(trajectory), *_among_weights(trajectory), *_among_outputs(trajectory)]
     return first_of(fits(trajectory, predicted, sentence) for sentence, predicted in hypotheses)
 
 
@@ -76,6 +76,21 @@ def _among_weights(trajectory: Trajectory) -> Iterator[tuple[str, LongArray]]:
             moved = trajectory.due.copy()
             moved[..., :d, :] = trajectory.due[..., order, :]
             yield f"each weight moves by the gradient of the weight {name}", moved
+
+
+def _among_outputs(trajectory: Trajectory) -> Iterator[tuple[str, LongArray]]:
+    m = trajectory.system.n_outputs
+    orders = {"in reverse order": [*range(m)][::-1]}
+    orders |= {f"{shift} further on": [(output - shift) % m for output in range(m)] for shift in range(1, m)}
+    blocks = {"parameter": slice(None)}
+    if trajectory.system.has_bias:
+        blocks |= {"bias": slice(-1, None), "weight": slice(None, -1)}
+    for name, order in orders.items():
+        for what, block in blocks.items():
+            if m > 1:
+                moved = trajectory.due.copy()
+                moved[..., block, :] = trajectory.due[..., block, :][..., order]
+                yield f"each {what} moves by the gradient of that of the output {name}", moved
 
 
 def reshaped(trajectory: Trajectory) -> Match | None:

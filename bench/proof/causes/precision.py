@@ -110,18 +110,32 @@ def _coarser(evidence: Evidence, coarse: Dtype) -> Match | None:
         # Whole numbers lie on every lattice.
         return None
     in_coarse = replace(trajectory, dtype=coarse)
-    name = coarse.name
     if in_coarse.residual(trajectory.due) > MARGIN:
         return None
-    rate = rounded(np.asarray(trajectory.lr), coarse)
-    if float(rate) != trajectory.lr:
-        match = fits(
-            trajectory,
-            np.longdouble(float(rate)) / np.longdouble(trajectory.lr) * trajectory.due,
-            f"the learning rate is rounded to {name}",
-        )
-        if match is not None:
-            return match
+    return first_of((_of_rounded_numbers(trajectory, coarse), _of_coarse_arithmetic(evidence, in_coarse)))
+
+
+def _of_rounded_numbers(trajectory: Trajectory, coarse: Dtype) -> Match | None:
+    """The learning rate, or the data, are numbers of the coarse format; what is made of them is not coarse."""
+    rate = np.longdouble(float(rounded(np.asarray(trajectory.lr), coarse))) / np.longdouble(trajectory.lr)
+    system, states = trajectory.system, trajectory.stack[:-1]
+    x, y = (rounded(part.astype(np.float64), coarse).astype(np.longdouble) for part in (system.design, system.targets))
+    hypotheses = {
+        "the learning rate is": rate * trajectory.due,
+        "features and targets are": System(x, y, system.has_bias).gradient(states),
+        "the features are": System(x, system.targets, system.has_bias).gradient(states),
+        "the targets are": System(system.design, y, system.has_bias).gradient(states),
+    }
+    # Where rounding changes nothing, a fit says nothing.
+    return first_of(
+        fits(trajectory, predicted, f"{what} rounded to {coarse.name}")
+        for what, predicted in hypotheses.items()
+        if trajectory.residual(trajectory.due) > MARGIN and not np.array_equal(predicted, trajectory.due)
+    )
+
+
+def _of_coarse_arithmetic(evidence: Evidence, in_coarse: Trajectory) -> Match | None:
+    trajectory, name = evidence.trajectory, in_coarse.dtype.name
     lattice = _lattice(trajectory)
     # States may lie on the lattice of a format whose rounding does not explain them: products are coarser still.
     if lattice is not None and replace(trajectory, dtype=DTYPES[lattice[1]]).residual(trajectory.due) <= MARGIN:

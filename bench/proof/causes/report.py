@@ -4,6 +4,7 @@ import numpy as np
 
 from bench.oracle.system import LongArray
 from bench.proof.causes.cause import Cause, Match
+from bench.proof.causes.data import choices_of
 from bench.proof.causes.update import still
 from bench.proof.evidence import Evidence
 from bench.proof.trajectory import MARGIN
@@ -65,7 +66,7 @@ def loss_other_data(evidence: Evidence) -> Match | None:
         return None
     n = evidence.system.n_samples
     squares = np.square(evidence.trajectory.residuals[:-1]).mean(axis=-1)
-    chosen = (np.arange(1, 2**n - 1)[:, np.newaxis] >> np.arange(n)) & 1
+    chosen = choices_of(n)[:-1]
     means = squares.astype(np.float64) @ (chosen / chosen.sum(1, keepdims=True)).T
     fitting = [i for i in range(len(chosen)) if _is(evidence, means[..., i].astype(np.longdouble))]
     if len(fitting) == 1:

@@ -9,6 +9,7 @@ from bench.proof.causes.cause import Cause, Match, first_of, fits
 from bench.proof.evidence import Evidence
 from bench.proof.trajectory import MARGIN, Trajectory
 
+NO_GAIN = 1e-12
 OTHER_RATE = 0.75
 """The learning rate of the second run, over that of the first."""
 
@@ -117,7 +118,8 @@ def _gains_at_two_rates(evidence: Evidence) -> tuple[float, float] | None:
     """The constant gain at the probe's learning rate, and the gain at another one."""
     trajectory = evidence.trajectory
     (first,), residual = trajectory.fit(np.zeros_like(trajectory.due), trajectory.due)
-    if residual > MARGIN:
+    # No step at all is in proportion to anything.
+    if residual > MARGIN or abs(first) < NO_GAIN:
         return None
     other = evidence.ask_trajectory(replace(evidence.problem, lr=OTHER_RATE * evidence.problem.lr), 2)
     if other is None:

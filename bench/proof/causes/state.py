@@ -1,6 +1,7 @@
 """The step depends on more than the gradient at the present parameters: on earlier steps, on their size, on k."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
@@ -10,8 +11,17 @@ from bench.proof.causes.cause import Cause, Match, first_of, fits
 from bench.proof.evidence import Evidence
 from bench.proof.trajectory import MARGIN, TINY, Trajectory, iterates
 
+Norm = Callable[[FloatArray, tuple[int, ...]], FloatArray]
+
+NORMS: dict[str, Norm] = {
+    "norm ": lambda a, axes: np.sqrt(np.square(a).sum(axes, keepdims=True)),
+    "largest component ": lambda a, axes: np.abs(a).max(axes, keepdims=True),
+    "sum of sizes ": lambda a, axes: np.abs(a).sum(axes, keepdims=True),
+}
+
 OTHER_START_ITERATIONS = 5
 ENOUGH_COORDINATES = 5
+SCALED = (16.0, 1024.0)
 BESIDE = 2.0**-10
 """Next to the optimum: this fraction of the start away from it."""
 
@@ -94,7 +104,22 @@ def by_coordinate(evidence: Evidence) -> Match | None:
     """The gradient is rescaled coordinate by coordinate, however small: to one length at first, or by constants."""
     if _small_steps_are_right(evidence):
         return None
-    return first_of((_of_one_length(evidence.trajectory), _rescaled(evidence.trajectory)))
+    return first_of((_of_one_length(evidence.trajectory), _rescaled(evidence.trajectory), _of_no_scale(evidence)))
+
+
+def _of_no_scale(evidence: Evidence) -> Match | None:
+    """The first step goes the gradient's way in every coordinate, not along it, and does not grow with it."""
+    trajectory = evidence.trajectory
+    first, due = trajectory.effective[0], trajectory.due[0]
+    along = trajectory.gains()[0] * due
+    if not np.array_equal(np.sign(first), np.sign(due)) or np.max(size(first - along)) <= 1e-3 * np.max(size(first)):
+        return None
+    for factor in SCALED:
+        scaled = replace(evidence.problem, y=factor * evidence.problem.y)
+        step = evidence.ask_step(evidence.from_state(np.longdouble(factor) * evidence.start, scaled))
+        if step is None or np.max(size(step - first)) > 1e-5 * np.max(size(first)):
+            return None
+    return Match(0.0, f"data {SCALED[-1]:g} times as large make the same first step, not along the gradient: rescaled")
 
 
 def _small_steps_are_right(evidence: Evidence) -> bool:
@@ -161,7 +186,7 @@ def _always_cut(evidence: Evidence) -> Match | None:
     """Every component of every gradient was longer than the cut; next to the optimum they are not, and stay."""
     steps, cap = evidence.trajectory.effective, float(np.max(size(evidence.trajectory.effective)))
     right_way = np.array_equal(np.sign(steps), np.sign(evidence.trajectory.due))
-    if not right_way or np.any(size(steps) < (1 - 1e-6) * cap) or not _small_steps_are_right(evidence):
+    if not right_way or cap <= 0 or np.any(size(steps) < (1 - 1e-6) * cap) or not _small_steps_are_right(evidence):
         return None
     return Match(0.0, f"the components of the gradient are cut at {cap:.6g}", float(f"{cap:.6g}"))
 
@@ -173,31 +198,41 @@ def _by_norm(trajectory: Trajectory) -> Match | None:
     together = tuple(range(1, trajectory.due.ndim))
     for blocks, where in ((whole, ""), (apart, ", weights and bias apart")):
         for axes in dict.fromkeys((each, together)) if trajectory.due.ndim > 3 else (each,):
-            parts = [_shortened(trajectory, block, axes) for block in blocks]
-            caps = [part[1] for part in parts if part is not None and part[1] is not None]
-            if not caps or any(part is None for part in parts):
-                continue
-            used = np.concatenate([part[0] for part in parts if part is not None], axis=-2)
-            # torch adds 1e-6 to the norm that it divides by.
-            off = size(trajectory.effective - used)
-            if np.all(off <= MARGIN * trajectory.tolerances + 1e-6 * size(used)):
-                # The direction of a single number is its sign.
-                also = ("state.adaptive",) if any(used[0][..., block, :].size == 1 for block in blocks) else ()
-                return Match(
-                    0.0, f"the gradient is shortened to norm {caps[0]:.6g}{where}", float(f"{caps[0]:.6g}"), also
-                )
+            for name, norm in NORMS.items():
+                match = _shortened(trajectory, blocks, axes, norm, f"{name}{{}}{where}")
+                if match is not None:
+                    return match
     return None
 
 
-def _shortened(trajectory: Trajectory, block: slice, axes: tuple[int, ...]) -> tuple[LongArray, float | None] | None:
+def _shortened(
+    trajectory: Trajectory, blocks: tuple[slice, ...], axes: tuple[int, ...], norm: Norm, named: str
+) -> Match | None:
+    parts = [_cut(trajectory, block, axes, norm) for block in blocks]
+    caps = [part[1] for part in parts if part is not None and part[1] is not None]
+    if not caps or any(part is None for part in parts):
+        return None
+    used = np.concatenate([part[0] for part in parts if part is not None], axis=-2)
+    # torch adds 1e-6 to the norm that it divides by.
+    off = size(trajectory.effective - used)
+    if not np.all(off <= MARGIN * trajectory.tolerances + 1e-6 * size(used)):
+        return None
+    # The direction of a single number is its sign.
+    also = ("state.adaptive",) if any(used[0][..., block, :].size == 1 for block in blocks) else ()
+    return Match(0.0, f"the gradient is shortened to {named.format(f'{caps[0]:.6g}')}", float(f"{caps[0]:.6g}"), also)
+
+
+def _cut(
+    trajectory: Trajectory, block: slice, axes: tuple[int, ...], norm: Norm
+) -> tuple[LongArray, float | None] | None:
     """A block's gradients cut to the norm that its steps show, with that norm; ``None`` where they show several."""
     due, effective = trajectory.due[..., block, :], trajectory.effective[..., block, :]
-    norms, lengths = (np.sqrt(np.square(a.astype(np.float64)).sum(axes, keepdims=True)) for a in (due, effective))
+    norms, lengths = (norm(a.astype(np.float64), axes) for a in (due, effective))
     cut = lengths < (1 - 1e-5) * norms
     if not np.any(cut):
         return due, None
     cap = float(np.median(lengths[cut]))
-    if np.ptp(lengths[cut]) > 1e-5 * cap or np.any(norms[~cut] > (1 + 1e-4) * cap):
+    if cap <= 0 or np.ptp(lengths[cut]) > 1e-5 * cap or np.any(norms[~cut] > (1 + 1e-4) * cap):
         return None
     return np.where(cut, lengths / np.maximum(norms, TINY), 1.0) * due, cap
 
@@ -205,7 +240,7 @@ def _shortened(trajectory: Trajectory, block: slice, axes: tuple[int, ...]) -> t
 def _by_value(trajectory: Trajectory) -> Match | None:
     cap = float(np.max(size(trajectory.effective)))
     over = size(trajectory.due) > (1 + 1e-6) * cap
-    if not np.any(over) or np.all(over):
+    if cap <= 0 or not np.any(over) or np.all(over):
         return None
     sentence = f"the components of the gradient are cut at {cap:.6g}"
     return fits(trajectory, np.clip(trajectory.due, -cap, cap), sentence, float(f"{cap:.6g}"))

@@ -11,12 +11,13 @@ from bench.proof.trajectory import MARGIN, Trajectory
 
 
 def never(evidence: Evidence) -> Match | None:
-    """Test for s = 0: every state is the start, from another start too, and the losses do not fall."""
+    """Test for s = 0: every state is the start, from other starts too, far and near, and the losses do not fall."""
     if not still(evidence.trajectory) or evidence.losses_are_right:
         return None
-    elsewhere = evidence.ask(evidence.elsewhere, 1)
-    if elsewhere is not None and not np.array_equal(elsewhere, stacked(evidence.elsewhere.w0, evidence.elsewhere.b0)):
-        return None
+    for problem in (evidence.elsewhere, *evidence.near_optimum):
+        state = evidence.ask(problem, 1)
+        if state is not None and not np.array_equal(state, stacked(problem.w0, problem.b0)):
+            return None
     sentence = f"after {evidence.last} iterations the parameters are still at the start"
     return Match(0.0, sentence, alternatives=("report.result-initial",) if evidence.losses is None else ())
 
