@@ -98,6 +98,19 @@ def test_verify_from_python() -> None:
     assert (dot_mean.finding.cause, dot_mean.finding.factor, dot_mean.as_expected) == ("scale.sum", 4.0, True)
 
 
+def test_a_mistake_of_the_proof_itself_is_a_row_and_not_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    def mistaken(*_: object, **__: object) -> NoReturn:
+        raise MemoryError("Unable to allocate 512. GiB")
+
+    monkeypatch.setattr("bench.harness.prove", mistaken)
+    [verdict] = bench.verify(TWO[0], **LINE)
+    assert verdict.finding.status is Status.JUDGE_ERROR
+    assert (
+        "the proof itself failed: MemoryError: Unable to allocate 512. GiB (test_journey.py:"
+        in verdict.finding.evidence
+    )
+
+
 @pytest.mark.usefixtures("quiet_machine")
 def test_time_from_python_gives_the_proved_cell_alone() -> None:
     [timing] = bench.time(*TWO, **LINE)

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from bench.problems.problem import Problem
-from tests.proof.loops import Array, Function, by, plus, predicted, remembered, slope, times
+from tests.proof.loops import Array, Function, by, plus, predicted, remembered, slope, slope_of, times
 
 
 def accumulated(period: int) -> Function:
@@ -72,6 +72,26 @@ def adam(p: Problem, w: Array, b: Array | None, k: int, m: dict[str, Any]) -> An
 def adamw(p: Problem, w: Array, b: Array | None, k: int, m: dict[str, Any]) -> Any:
     g_w, g_b = adam(p, w, b, k, m)
     return g_w + 0.01 * w, None if g_b is None or b is None else g_b + 0.01 * b
+
+
+def adafactor(p: Problem, w: Array, b: Array | None, k: int, m: dict[str, Any]) -> Any:
+    g_w, g_b = slope(p, w, b)
+    keep = 0.9 if k else 0.0
+    m["rows"] = keep * m.get("rows", 0) + (1 - keep) * np.mean(g_w**2, 1, keepdims=True)
+    m["columns"] = keep * m.get("columns", 0) + (1 - keep) * np.mean(g_w**2, 0, keepdims=True)
+    step = g_w / np.sqrt(m["rows"] * m["columns"] / np.mean(m["rows"]))
+    return step, None if g_b is None else np.sign(g_b)
+
+
+def largest_limited(p: Problem, w: Array, b: Array | None, k: int, m: dict[str, Any]) -> Any:
+    g = slope(p, w, b)
+    largest = max(np.max(np.abs(part)) for part in g if part is not None)
+    return times(p.x.dtype.type(min(1.0, 3.0 / largest)), g)
+
+
+def rectified(p: Problem, w: Array, b: Array | None, k: int, m: dict[str, Any]) -> Any:
+    above = predicted(p, w, b)
+    return slope_of(p, np.where(above > 0, above - p.y, 0).astype(p.x.dtype))
 
 
 def clipped(limit: float, *, epsilon: float = 0.0) -> Function:

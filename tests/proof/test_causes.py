@@ -265,3 +265,16 @@ def test_a_cause_is_one_entry_in_the_file_of_its_family() -> None:
         texts = [p.read_text(encoding="utf-8") for p in folder.glob("*.py") if f'code="{cause.code}"' in p.read_text()]
         assert len(texts) == 1, cause.code
         assert (folder / f"{family}.py").exists()
+
+
+@pytest.mark.parametrize("problem", ["norris", "gaussian"])
+def test_a_fault_that_only_a_large_problem_shows_is_looked_for_there(problem: str) -> None:
+    """Of so many samples not every choice can be tried."""
+
+    def in_single(p: Problem, n_iters: int) -> Descent:
+        if p.y.shape[-1] == 1 and len(p.x) > 11:
+            p = Problem(p.x.astype("f4").astype(p.x.dtype), p.y, p.w0, p.b0, p.lr)
+        return silent(p, n_iters)
+
+    finding = found(in_single, problem=problem)
+    assert finding.cause in ("precision.float32", "unknown"), finding.evidence

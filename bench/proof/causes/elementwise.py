@@ -14,8 +14,8 @@ from bench.proof.trajectory import MARGIN, Trajectory
 
 STEPS = 2
 MOST_CALLS = 40
-CURVED = 1e-6
-"""A slope this near to a plane, relatively, is that of a squared residual on other numbers: another cause."""
+CURVED = 0.02
+"""A slope this near to a plane, relatively, is that of a squared residual of other, or of rounded, numbers."""
 
 
 def elementwise(evidence: Evidence) -> Match | None:
@@ -44,7 +44,8 @@ def _slopes_measured(evidence: Evidence, trajectory: Trajectory) -> LongArray | 
     """What stands in place of c r at each sample and output of the first states, (STEPS, N, M)."""
     predictions, targets = _predictions_and_targets(trajectory)
     steps, n, m = predictions.shape
-    asked, known = predictions.reshape(-1, m), targets.reshape(-1, m)
+    # Each output takes the samples in another order, so that no contribution can be made of a neighbour's target.
+    asked, known = _staggered(predictions.reshape(-1, m), 1), _staggered(targets.reshape(-1, m), 1)
     d = trajectory.n_weights
     slopes = np.zeros_like(asked)
     for first in range(0, len(asked), d):
@@ -53,7 +54,11 @@ def _slopes_measured(evidence: Evidence, trajectory: Trajectory) -> LongArray | 
         if step is None:
             return None
         slopes[first : first + d] = step[: len(slopes[first : first + d])]
-    return slopes.reshape(steps, n, m)
+    return _staggered(slopes, -1).reshape(steps, n, m)
+
+
+def _staggered(values: LongArray, by: int) -> LongArray:
+    return np.stack([np.roll(column, by * index) for index, column in enumerate(values.T)], axis=1)
 
 
 def _predictions_and_targets(trajectory: Trajectory) -> tuple[LongArray, LongArray]:

@@ -1,7 +1,6 @@
 """The step depends on more than the gradient at the present parameters: on earlier steps, on their size, on k."""
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import numpy as np
 
@@ -21,7 +20,6 @@ NORMS: dict[str, Norm] = {
 
 OTHER_START_ITERATIONS = 5
 ENOUGH_COORDINATES = 5
-SCALED = (16.0, 1024.0)
 BESIDE = 2.0**-10
 """Next to the optimum: this fraction of the start away from it."""
 
@@ -104,22 +102,25 @@ def by_coordinate(evidence: Evidence) -> Match | None:
     """The gradient is rescaled coordinate by coordinate, however small: to one length at first, or by constants."""
     if _small_steps_are_right(evidence):
         return None
-    return first_of((_of_one_length(evidence.trajectory), _rescaled(evidence.trajectory), _of_no_scale(evidence)))
+    return first_of(
+        (_of_one_length(evidence.trajectory), _rescaled(evidence.trajectory), _by_rows_and_columns(evidence.trajectory))
+    )
 
 
-def _of_no_scale(evidence: Evidence) -> Match | None:
-    """The first step goes the gradient's way in every coordinate, not along it, and does not grow with it."""
-    trajectory = evidence.trajectory
-    first, due = trajectory.effective[0], trajectory.due[0]
-    along = trajectory.gains()[0] * due
-    if not np.array_equal(np.sign(first), np.sign(due)) or np.max(size(first - along)) <= 1e-3 * np.max(size(first)):
+def _by_rows_and_columns(trajectory: Trajectory) -> Match | None:
+    """The first step is the gradient over the means of its squares by rows and by columns: Adafactor."""
+    weights = slice(None, trajectory.n_weights)
+    g, s = (a[0][..., weights, :].astype(np.float64) for a in (trajectory.due, trajectory.effective))
+    if min(g.shape[-2:]) == 1 or not np.all(g):
         return None
-    for factor in SCALED:
-        scaled = replace(evidence.problem, y=factor * evidence.problem.y)
-        step = evidence.ask_step(evidence.from_state(np.longdouble(factor) * evidence.start, scaled))
-        if step is None or np.max(size(step - first)) > 1e-5 * np.max(size(first)):
-            return None
-    return Match(0.0, f"data {SCALED[-1]:g} times as large make the same first step, not along the gradient: rescaled")
+    squares = np.square(g)
+    rows, columns, mean = squares.mean(-1, keepdims=True), squares.mean(-2, keepdims=True), squares.mean((-1, -2))
+    expected = g / np.sqrt(rows * columns / mean[..., np.newaxis, np.newaxis])
+    length = float(np.sum(s * expected) / np.sum(expected * expected))
+    if length <= 0 or np.max(np.abs(s - length * expected)) > 1e-5 * np.max(np.abs(s)):
+        return None
+    what = "the gradient over the means of its squares by rows and columns, as with Adafactor"
+    return Match(0.0, f"the first step is {length:.4g} lr times {what}", length)
 
 
 def _small_steps_are_right(evidence: Evidence) -> bool:
