@@ -51,8 +51,10 @@ SLOW = {
 MOST_NUMBERS = 1_000_000
 """The same for every loop but one draw in a hundred, which is of 10 000 samples and as wide as it happens to be."""
 
-SMALL = 20_000
-"""The same in CI."""
+SMALL = 5_000
+"""The same in CI, where the draws of 10 000 samples have at most `SMALL_BUT_LONG`."""
+
+SMALL_BUT_LONG = 100_000
 
 SLOW_FLOAT16 = 100_000
 """The same for NumPy's float16, in which no BLAS multiplies."""
@@ -61,8 +63,10 @@ NOT_IN = {
     "honest-numpy-blas-gemm": ("float16",),
     "honest-numpy-sparse-design": ("float16",),
     "honest-torch-through-numpy": ("bfloat16",),
+    # github.com/pytorch/pytorch/issues/191763: sixteen weights at a time are not updated. These cells found it too.
+    "honest-torch-sgd-fused": ("float16", "bfloat16"),
 }
-"""The dtypes that the library beneath an honest loop does not compute in."""
+"""The dtypes that the library beneath an honest loop does not compute in, or not rightly."""
 
 DECADES = 3.0
 """The data are scaled by 10**-3 to 10**3; the targets too, on their own."""
@@ -109,12 +113,15 @@ def draw(index: int, seed: int, core: Sequence[Variant], controls: Sequence[Vari
         seed: of all.
         core: the registered variants.
         controls: the honest loops.
-        small: as CI has it: only one in a hundred has more than `SMALL` numbers.
+        small: as CI has it: most have at most `SMALL` numbers, and 85 % are NumPy's, which take a quarter of the time.
     """
     random = np.random.Generator(np.random.PCG64([seed, index]))
     family = core if random.random() < 0.5 else controls
     of_backend = {backend: [one for one in family if one.backend == backend] for backend in BACKENDS}
-    family = of_backend[str(random.choice([backend for backend, loops in of_backend.items() if loops]))]
+    if not of_backend["torch"] or random.random() < (0.85 if small else 0.5):
+        family = of_backend["numpy"]
+    else:
+        family = of_backend["torch"]
     variant = family[int(random.integers(len(family)))]
     dtypes = [one for one in BACKENDS[variant.backend].dtypes if one not in NOT_IN.get(variant.name, ())]
     dtype = dtypes[int(random.integers(len(dtypes)))]
@@ -136,17 +143,19 @@ def _shape(random: np.random.Generator, most: int | None, batch: int, *, small: 
     """N, D and M, with N D M times the batch inside what the loop is given."""
     d, m = (WIDEST if random.random() < 0.05 else _between(random, 1, WIDEST) for _ in range(2))
     kind = random.random()
+    at_most = SMALL if small else MOST_NUMBERS
     if kind < 0.05:
         n = int(random.integers(1, 3))
     elif kind < 0.12:
         n = int(random.integers(1, d + 1))
     elif kind < 0.13:
         n = MOST_SAMPLES
-        most = most or n * d * m * batch
+        at_most = SMALL_BUT_LONG if small else n * d * m * batch
     else:
         n = _between(random, 1, MOST_SAMPLES)
-        most = min(most or MOST_NUMBERS, SMALL if small else MOST_NUMBERS)
-    return max(1, min(n, (most or MOST_NUMBERS) // (d * m * batch))), d, m
+    if most is not None:
+        at_most = min(at_most, most // 10 if small else most)
+    return max(1, min(n, at_most // (d * m * batch))), d, m
 
 
 def _problem(

@@ -186,10 +186,11 @@ class _Prover:
         return None if departure is None else self._naming.finding(sighting, departure, self._shape)
 
     def _proved(self, judged: "list[Sighting]", own: Sighting) -> Finding:
+        """The finding where nothing departed; ``own`` is the last of those judged."""
         each = [powers(s.truth, sorted({n for n, _ in s.answers})) for s in judged]
         kinds = {kind for table in each for kind in table}
         power = min(max(table.get(kind, 0.0) for table in each) for kind in kinds)
-        own_power = min(powers(own.truth, sorted({n for n, _ in own.answers})).values())
+        own_power = min(each[-1].values())
         closest = max(
             (c for c in (s.closest_call() for s in self._sightings) if c is not None),
             key=lambda c: c.error / max(c.bound, np.finfo(float).tiny),
