@@ -23,10 +23,10 @@ def system_of(problem: Problem) -> System:
     return _system(_Content(_digest(problem.x, problem.y, problem.b0 is None), problem))
 
 
-def truth_of(problem: Problem, n_iters: tuple[int, ...], dtype: Dtype) -> Truth:
+def truth_of(problem: Problem, n_iters: tuple[int, ...], dtype: Dtype, *, any_basis: bool = False) -> Truth:
     """The truth about a problem, computed once for equal data, start, learning rate and iterations."""
     content = _digest(problem.x, problem.y, problem.w0, problem.b0, problem.lr)
-    return _truth(_Content(content, problem), n_iters, dtype.name)
+    return _truth(_Content(content, problem), n_iters, dtype.name, any_basis)
 
 
 @lru_cache(maxsize=32)
@@ -35,8 +35,9 @@ def _system(content: _Content) -> System:
 
 
 @lru_cache(maxsize=128)
-def _truth(content: _Content, n_iters: tuple[int, ...], dtype_name: str) -> Truth:
-    return truth(content.problem, n_iters, DTYPES[dtype_name], system=system_of(content.problem))
+def _truth(content: _Content, n_iters: tuple[int, ...], dtype_name: str, any_basis: bool) -> Truth:
+    dtype, system = DTYPES[dtype_name], system_of(content.problem)
+    return truth(content.problem, n_iters, dtype, system=system, any_basis=any_basis)
 
 
 def _digest(*parts: object) -> bytes:

@@ -84,6 +84,19 @@ def _of_residual(system: System, predictions: FloatArray, residual: FloatArray, 
     return larger + p * dtype.eta
 
 
+def of_another_basis(system: System, sizes: Sizes, lr: float, dtype: Dtype) -> FloatArray:
+    """What an update in coordinates of the variant's own may add to `step_bound`, (..., P, M).
+
+    Computed eigenvectors are those of a matrix within gamma_P |H| of H (LAPACK Users' Guide, 3rd ed., section 4.7), so
+    the error of a component has the size of the whole state.
+    """
+    steepness = lr * system.largest_eigenvalue
+    whole, whole_next = (np.sqrt(np.square(a).sum(-2, keepdims=True)) for a in (sizes.theta, sizes.theta_next))
+    added = gamma(system.n_parameters, dtype.unit_roundoff) * (whole_next + (1 + 2 * steepness) * whole)
+    result: FloatArray = np.broadcast_to(added, sizes.theta.shape)
+    return result
+
+
 def _underflow(
     system: System, theta: FloatArray, data: FloatArray, gradient: FloatArray, *, lr: float, dtype: Dtype
 ) -> FloatArray:

@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 
 from bench.dtypes import Dtype, FloatArray
-from bench.oracle.rounding import Sizes, objective_bound, step_bound
+from bench.oracle.rounding import Sizes, gamma, objective_bound, of_another_basis, step_bound
 from bench.oracle.system import LongArray, System, size, stacked
 from bench.problems.problem import Problem
 
@@ -31,6 +31,7 @@ class Truth:
         bound: the componentwise bound by n, float64; infinite where the dtype says nothing.
         objective: the loss at theta_n by n, shape (...).
         objective_bound: its bound.
+        any_basis: whether the bound admits descent in another basis, rounded to the size of the whole state.
     """
 
     system: System
@@ -40,6 +41,7 @@ class Truth:
     bound: dict[int, FloatArray]
     objective: dict[int, LongArray]
     objective_bound: dict[int, FloatArray]
+    any_basis: bool = False
 
     def distance(self, n_iters: int, w: FloatArray, b: FloatArray | None) -> FloatArray:
         """|observed - exact| at iterate ``n_iters``, (..., P, M)."""
@@ -83,6 +85,7 @@ def truth(
     *,
     system: System | None = None,
     start_spread: float = 0.0,
+    any_basis: bool = False,
 ) -> Truth:
     """The exact iterates of ``problem`` at the given numbers of iterations, with bounds for ``dtype``.
 
@@ -93,6 +96,8 @@ def truth(
         system: the problem's system, where it is at hand.
         start_spread: makes the iterates' bounds hold for every start within this distance of (w0, b0), component by
             component.
+        any_basis: admit descent in coordinates of its own, in the eigenbasis of H say. That rounds each component to
+            the size of the whole state, where a loop over w and b rounds it to its own size.
 
     The bound is the smaller of two recursions over the step bound mu_k: B_k+1 = |I - lr H| B_k + mu_k, component by
     component, and E_k+1 = |I - lr L| E_k + |V^T| mu_k in the eigenbasis H = V L V^T, which does not grow where gradient
@@ -103,8 +108,8 @@ def truth(
     stops = _stops(wanted)
     theta = stacked(problem.w0, problem.b0)
     propagator = Propagator(system, problem.lr)
-    bounds = _BoundRecursion(system, problem.lr, dtype, start_spread)
-    result = Truth(system, theta, problem.lr, {}, {}, {}, {})
+    bounds = _BoundRecursion(system, problem.lr, dtype, start_spread, any_basis=any_basis)
+    result = Truth(system, theta, problem.lr, {}, {}, {}, {}, any_basis)
     for here, after in pairwise([*stops, stops[-1]]):
         residual = system.residual(theta)
         bound = bounds.now()
@@ -133,8 +138,8 @@ def _stops(wanted: list[int]) -> list[int]:
 class _BoundRecursion:
     """The two recursions of the bound, carried from stop to stop."""
 
-    def __init__(self, system: System, lr: float, dtype: Dtype, start_spread: float) -> None:
-        self._system, self._lr, self._dtype = system, lr, dtype
+    def __init__(self, system: System, lr: float, dtype: Dtype, start_spread: float, *, any_basis: bool) -> None:
+        self._system, self._lr, self._dtype, self._any_basis = system, lr, dtype, any_basis
         values, vectors = system.eigen
         self._values = values[..., np.newaxis]
         self._vectors_t = vectors.swapaxes(-1, -2)
@@ -145,11 +150,15 @@ class _BoundRecursion:
         shape = system.linear.shape
         self._eigen_bound = np.zeros(shape)
         self._component_bound = np.zeros(shape)
+        self._out_of_basis = np.zeros(shape)
+        self._began = False
         self._eigen_spread = self._size_of_vectors_t @ np.full(shape, start_spread)
 
     def now(self) -> FloatArray:
         """The bound at the present state."""
         by_eigenvectors = _product(self._size_of_vectors, self._eigen_bound)
+        if self._any_basis:
+            return SLACK * (by_eigenvectors + self._out_of_basis)
         smallest: FloatArray = SLACK * np.minimum(by_eigenvectors, self._component_bound)
         return smallest
 
@@ -160,12 +169,23 @@ class _BoundRecursion:
 
     def advance(self, theta: LongArray, following: LongArray, residual: LongArray, n_steps: int) -> None:
         """Carry the bound over ``n_steps`` updates, from ``theta`` to ``following``."""
+        if self._any_basis:
+            self._turn(theta, following)
         if np.all(np.isfinite(self._eigen_bound)):
             if n_steps == 1:
                 self._advance_one(theta, following, residual)
             else:
                 self._advance_block(theta, following, residual, n_steps)
         self._eigen_spread = self._eigen_spread * np.abs(self._contraction) ** n_steps
+
+    def _turn(self, theta: LongArray, following: LongArray) -> None:
+        """Allow for two products with the eigenvectors: the start into their basis once, each state out of it."""
+        turning = 2 * gamma(self._system.n_parameters, self._dtype.unit_roundoff)
+        if not self._began:
+            self._eigen_bound = self._eigen_bound + turning * (self._size_of_vectors_t @ size(theta))
+            self._began = True
+        coordinates = np.abs(self._vectors_t @ following.astype(np.float64))
+        self._out_of_basis = turning * (self._size_of_vectors @ coordinates)
 
     def _advance_one(self, theta: LongArray, following: LongArray, residual: LongArray) -> None:
         around = self.now() + self.spread()
@@ -176,7 +196,7 @@ class _BoundRecursion:
             residual=size(residual) + self._system.size_of_design @ around,
             gradient=size(gradient) + np.abs(self._system.hessian).astype(np.float64) @ around,
         )
-        mu = step_bound(self._system, sizes, self._lr, self._dtype)
+        mu = self._step_bound(sizes)
         self._eigen_bound = _product(self._size_of_vectors_t, mu) + np.abs(self._contraction) * self._eigen_bound
         self._component_bound = _product(self._size_of_step, self._component_bound) + mu
 
@@ -225,7 +245,13 @@ class _BoundRecursion:
             residual=size_of_residual + self._system.size_of_design @ moved,
             gradient=self._size_of_vectors @ steepest,
         )
-        return step_bound(self._system, sizes, self._lr, self._dtype)
+        return self._step_bound(sizes)
+
+    def _step_bound(self, sizes: Sizes) -> FloatArray:
+        bound = step_bound(self._system, sizes, self._lr, self._dtype)
+        if not self._any_basis:
+            return bound
+        return bound + of_another_basis(self._system, sizes, self._lr, self._dtype)
 
 
 def _product(matrix: FloatArray, bound: FloatArray) -> FloatArray:

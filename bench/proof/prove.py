@@ -145,7 +145,7 @@ class _Prover:
         while last > 4 and out_of_range(self._problem, self._system, self._dtype, last) is not None:
             last //= 2
         last = max(last, 4)
-        sighting = self._see("problem", self._problem, (*(n for n in WATCHED if n < last), last))
+        sighting = self._see_own("problem", self._problem, (*(n for n in WATCHED if n < last), last))
         fault = self._fault(sighting) or self._check_one_step(sighting)
         if fault is not None:
             return fault
@@ -153,7 +153,7 @@ class _Prover:
         if np.isfinite(limit):
             diverging = replace(self._problem, lr=DIVERGENCE_FACTOR * limit)
             if out_of_range(diverging, self._system, self._dtype, n_iters=DIVERGENCE_ITERATIONS) is None:
-                fault = self._fault(self._see("problem, lr over the limit", diverging, (DIVERGENCE_ITERATIONS,)))
+                fault = self._fault(self._see_own("problem, lr over the limit", diverging, (DIVERGENCE_ITERATIONS,)))
                 if fault is not None:
                     return fault
         return sighting
@@ -161,13 +161,25 @@ class _Prover:
     def _check_one_step(self, sighting: Sighting) -> Finding | None:
         """One update from the last observed state: the bound of a single step, however wide the run's has become."""
         state = sighting.answers[-1][1]
-        step = self._see("problem, one step on", replace(self._problem, w0=state.w, b0=state.b), (1,))
+        step = self._see_own("problem, one step on", replace(self._problem, w0=state.w, b0=state.b), (1,))
         return self._fault(step)
 
-    def _see(self, name: str, problem: Problem, n_iters: tuple[int, ...], dtype: Dtype | None = None) -> Sighting:
-        sighting = see(self._subject, name, problem, n_iters, dtype or self._dtype)
+    def _see(
+        self,
+        name: str,
+        problem: Problem,
+        n_iters: tuple[int, ...],
+        dtype: Dtype | None = None,
+        *,
+        any_basis: bool = False,
+    ) -> Sighting:
+        sighting = see(self._subject, name, problem, n_iters, dtype or self._dtype, any_basis=any_basis)
         self._sightings.append(sighting)
         return sighting
+
+    def _see_own(self, name: str, problem: Problem, n_iters: tuple[int, ...]) -> Sighting:
+        """The same of the cell's own data, whose columns may have any sizes: those of the probes are alike."""
+        return self._see(name, problem, n_iters, any_basis=True)
 
     def _fault(self, sighting: Sighting) -> Finding | None:
         """What is wrong with a sighting, if anything."""

@@ -122,12 +122,14 @@ class Sighting:
                 )
 
 
-def see(subject: Subject, probe: str, problem: Problem, n_iters: tuple[int, ...], dtype: Dtype) -> Sighting:
+def see(
+    subject: Subject, probe: str, problem: Problem, n_iters: tuple[int, ...], dtype: Dtype, *, any_basis: bool = False
+) -> Sighting:
     """Call the subject once for each number of iterations (one may be listed twice) and set the truth beside it.
 
     The first reply that is a failure ends the calls.
     """
-    sighting = Sighting(probe, problem, truth_of(problem, n_iters, dtype))
+    sighting = Sighting(probe, problem, truth_of(problem, n_iters, dtype, any_basis=any_basis))
     for n in n_iters:
         reply = subject.call(problem, n, dtype)
         if isinstance(reply, Failure):

@@ -43,7 +43,14 @@ class SpotCheck:
     def complaint(self, problem: Problem, n_iters: int, answer: Answer) -> str | None:
         """What is wrong with the answer to a call from `start`; ``None`` where it is gradient descent's own."""
         if n_iters not in self._bounds:
-            around = truth(self.problem, (n_iters,), self._dtype, system=self._system, start_spread=1.01 * self._reach)
+            around = truth(
+                self.problem,
+                (n_iters,),
+                self._dtype,
+                system=self._system,
+                start_spread=1.01 * self._reach,
+                any_basis=True,
+            )
             self._bounds[n_iters] = around.bound[n_iters]
         bound = self._bounds[n_iters]
         exact = self._propagator.after(stacked(problem.w0, problem.b0), n_iters)

@@ -136,6 +136,26 @@ def test_bounds_with_a_spread_hold_for_every_start_within_it() -> None:
         assert np.all(truth(moved, [50], DTYPES["float32"]).bound[50] <= 1.001 * around.bound[50])
 
 
+def test_descent_in_the_eigenbasis_has_a_bound_of_its_own() -> None:
+    """Next to a large weight a small one is rounded to the large one's size there; in a plain loop it is not."""
+    plain = with_basis = 0.0
+    for seed in range(20):
+        random = np.random.default_rng(seed)
+        x, w0 = random.standard_normal((7, 3)), np.array([[1e-3, 40.0, 1e-3]])
+        y = x @ w0.T + 1e-3 * random.standard_normal((7, 1))
+        problem = Problem(x, y, w0, None, 1e-3)
+        values, vectors = np.linalg.eigh(2 / y.size * x.T @ x)
+        at, pull = vectors.T @ w0.T, vectors.T @ (2 / y.size * x.T @ y)
+        for _ in range(5):
+            at = at - problem.lr * (values[:, np.newaxis] * at - pull)
+        sharp, loose = (truth(problem, (5,), DTYPES["float64"], any_basis=basis) for basis in (False, True))
+        distance = sharp.distance(5, (vectors @ at).T, None)
+        plain = max(plain, float(np.max(distance / sharp.bound[5])))
+        with_basis = max(with_basis, float(np.max(distance / loose.bound[5])))
+    assert plain > 1
+    assert 0.01 < with_basis <= 1
+
+
 def test_a_dtype_too_short_for_the_sums_says_nothing() -> None:
     problem = find("gaussian:n=300").problem
     bound = truth(problem, [1], DTYPES["bfloat16"]).bound
