@@ -25,7 +25,9 @@ def out_of_range(problem: Problem, system: System, dtype: Dtype, n_iters: int = 
         with np.errstate(over="ignore", invalid="ignore"):
             states.append(Propagator(system, problem.lr).after(start, n_iters))
     for state in states:
-        beyond = may_overflow(system, np.abs(state).astype(np.float64), problem.lr, dtype)
+        with np.errstate(over="ignore", invalid="ignore"):
+            reached = np.abs(state).astype(np.float64)
+        beyond = may_overflow(system, reached, problem.lr, dtype)
         if beyond is not None:
             return beyond
     return None

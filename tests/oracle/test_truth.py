@@ -212,3 +212,9 @@ def test_what_float16_cannot_hold_is_said_beforehand() -> None:
 def test_numbers_that_a_loop_writes_down_are_looked_at_as_well_as_its_arrays(problem: Problem, what: str) -> None:
     assert what in str(out_of_range(problem, System.of(problem), DTYPES["float16"]))
     assert out_of_range(problem, System.of(problem), DTYPES["bfloat16"]) is None
+
+
+def test_a_descent_that_leaves_even_long_arithmetic_is_out_of_range() -> None:
+    line = find("line-4").problem
+    steep = Problem(line.x, line.y, line.w0, line.b0, 1e3)
+    assert "parameters" in str(out_of_range(steep, System.of(steep), DTYPES["float64"], n_iters=300))
