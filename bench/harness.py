@@ -9,6 +9,7 @@ from typing import Any
 from bench.backends import BACKENDS
 from bench.dtypes import dtype_named
 from bench.errors import UsageError
+from bench.judge.mechanisms import ALL, Mechanism, Mechanisms
 from bench.judge.workshop import WorkerLimits, Workshop
 from bench.oracle.memory import system_of
 from bench.oracle.reach import out_of_range
@@ -41,6 +42,7 @@ class Options:
         budget: of the time that timing takes.
         iterations: watch at least this many iterations of each problem; enough to see it converge where ``None``.
         in_process: run variants in this process, for debugging; nothing is then proved.
+        mechanisms: those that are switched on; a test of one leaves it out.
     """
 
     limits: WorkerLimits = field(default_factory=WorkerLimits)
@@ -49,6 +51,7 @@ class Options:
     budget: Budget = field(default_factory=Budget)
     iterations: int | None = None
     in_process: bool = False
+    mechanisms: Mechanisms = ALL
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +86,7 @@ class Harness:
 
     def __init__(self, options: Options | None = None) -> None:
         self.options = options or Options()
-        self._workshop = Workshop(self.options.limits)
+        self._workshop = Workshop(self.options.limits, self.options.mechanisms)
 
     def __enter__(self) -> "Harness":
         self._workshop.__enter__()
@@ -180,7 +183,7 @@ class Harness:
             return _unproved(proof) if self.options.in_process else proof, self._isolation(subject)
 
     def _launch(self, cell: Cell) -> "AbstractContextManager[Subject] | Failure":
-        if self.options.in_process:
+        if self.options.in_process or Mechanism.OWN_PROCESS not in self.options.mechanisms:
             from bench.judge.inprocess import InProcess  # noqa: PLC0415 - runs variants here, so only when asked for
 
             loaded = InProcess.load(cell.variant, cell.device)

@@ -13,6 +13,7 @@ from bench.backends import backend_named, canonical_device
 from bench.errors import UnavailableError
 from bench.judge.forkserver import THREAD_VARIABLES, ForkServer, ServerBrokenError, ServerGoneError
 from bench.judge.loading import absolute_target
+from bench.judge.mechanisms import ALL, Mechanisms
 from bench.judge.process import WorkerProcess
 from bench.judge.protocol import Kind, ProtocolError
 from bench.judge.subject import Worker
@@ -51,8 +52,15 @@ class Workshop:
     A fork server is started for each backend when it is first needed, and again should it have died.
     """
 
-    def __init__(self, limits: WorkerLimits = WorkerLimits()) -> None:
+    def __init__(self, limits: WorkerLimits = WorkerLimits(), mechanisms: Mechanisms = ALL) -> None:
+        """Start nothing yet.
+
+        Args:
+            limits: what each worker may take.
+            mechanisms: those that are switched on; a test of one leaves it out.
+        """
         self._limits = limits
+        self._mechanisms = mechanisms
         self._folder = tempfile.TemporaryDirectory(prefix="gdbench-", ignore_cleanup_errors=True)
         self._servers: dict[tuple[str, str], ForkServer] = {}
         self._processes: set[WorkerProcess] = set()
