@@ -70,11 +70,22 @@ class Header:
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """A whole message."""
+    """A whole message.
+
+    Attributes:
+        body: what follows the header: the bytes of the JSON and of the blocks.
+    """
 
     header: Header
     meta: Any
     blocks: tuple[memoryview, memoryview, memoryview]
+    body: memoryview
+
+    def as_it_came(self) -> bytes:
+        """The bytes of the message."""
+        head = self.header
+        fields = (head.kind, head.flags, head.meta_bytes, head.sequence, head.n_iters, head.lr)
+        return HEADER.pack(MAGIC, *fields, *head.blocks) + self.body
 
 
 def pack(
@@ -117,7 +128,7 @@ def unpack_body(header: Header, body: memoryview) -> Frame:
     start = header.meta_bytes
     second_start, third_start = start + first, start + first + second
     blocks = (body[start:second_start], body[second_start:third_start], body[third_start : third_start + third])
-    return Frame(header, meta, blocks)
+    return Frame(header, meta, blocks, body)
 
 
 def due_blocks(due: Due, itemsize: int) -> tuple[int, int, int]:

@@ -7,7 +7,7 @@ from bench.backends import Backend
 from bench.dtypes import Dtype, FloatArray, encode
 from bench.errors import UsageError
 from bench.judge.process import WorkerProcess
-from bench.judge.protocol import HAS_BIAS, Kind, ProtocolError, due_blocks, pack, read_reply
+from bench.judge.protocol import HAS_BIAS, Frame, Kind, ProtocolError, due_blocks, pack, read_reply
 from bench.problems.problem import Problem
 from bench.proof.contract import Due, judge_reply
 from bench.proof.subject import Answer, Failure
@@ -18,6 +18,9 @@ class Worker:
     """One launch of a variant. A context manager: leaving it kills the process and all that it started.
 
     After a crash or a time-out each further call answers with the failure that ended the process.
+
+    Attributes:
+        last_reply: what the last call was answered with, as it came; ``None`` where no frame of an answer came.
     """
 
     def __init__(
@@ -37,6 +40,7 @@ class Worker:
         self._data_seconds = data_seconds
         self._held: tuple[FloatArray, FloatArray, str] | None = None
         self.isolation = isolation
+        self.last_reply: Frame | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -69,6 +73,7 @@ class Worker:
         Raises:
             UsageError: the start does not fit the data, or ``n_iters`` is negative.
         """
+        self.last_reply = None
         if self._process.ended is not None:
             return self._process.ended
         if dtype.name not in self._backend.dtypes:
@@ -100,6 +105,7 @@ class Worker:
             raw = read_reply(frame, due, dtype, self._device)
         except ProtocolError as error:
             return self._process.forged(error, during)
+        self.last_reply = frame
         spent_ns = (elapsed_ns, max(0, cpu_after - cpu_before), max(0, queue_after - queue_before))
         return judge_reply(raw.timed(*spent_ns), problem, n_iters, dtype, self._device)
 
