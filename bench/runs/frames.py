@@ -16,7 +16,7 @@ from bench.proof.verdict import Status
 from bench.runs.benchmark_json import read_benchmark_json
 from bench.runs.journal import JOURNAL_NAME, Cells, read_journal
 from bench.runs.layout import RUN_FILE, TABLES, is_run, read_limited, read_run_file
-from bench.runs.records import RUN_COLUMN, Column, Record
+from bench.runs.records import ADDED_LATER, RUN_COLUMN, Column, Record
 
 _STATUS_DTYPE = pd.CategoricalDtype([status.value for status in Status])
 _FORMULA_STARTS = r"[=+\-@\t\r\n]"
@@ -86,7 +86,7 @@ def run_of(run: str, environment: Mapping[str, Any], cells: Cells) -> Run:
 def frame_of(records: Sequence[Record], columns: Sequence[Column]) -> pd.DataFrame:
     """Records as a frame with exactly these columns and dtypes, also when there are no records."""
     return pd.DataFrame(
-        {name: _typed(_values([record[name] for record in records], dtype), dtype) for name, dtype, _ in columns}
+        {name: _typed(_values([record.get(name) for record in records], dtype), dtype) for name, dtype, _ in columns}
     )
 
 
@@ -138,6 +138,8 @@ def _read_table(path: Path, columns: Sequence[Column]) -> pd.DataFrame:
     data = read_limited(path)
     try:
         frame = pd.read_parquet(io.BytesIO(data), engine="pyarrow")
+        for name in ADDED_LATER - set(frame.columns):
+            frame[name] = None
         return pd.DataFrame({name: _typed(frame[name], dtype) for name, dtype, _ in columns})
     except KeyError as error:
         fault = f"it has no column {error}"

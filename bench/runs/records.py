@@ -79,6 +79,8 @@ VERDICT_COLUMNS: tuple[Column, ...] = (
     ("as_expected", "boolean", "Whether it came so"),
     ("seconds", "Float64", "Wall time of the proof, in seconds"),
     ("isolation", "string", "How the variant was kept apart from the judge"),
+    ("peak_memory_bytes", "Int64", "The most memory that the proof's worker had at once, its libraries included"),
+    ("peak_device_bytes", "Int64", "The most memory of the device that its tensors took; missing on a CPU"),
 )
 
 TIMING_COLUMNS: tuple[Column, ...] = (
@@ -151,6 +153,8 @@ def verdict_record(verdict: Verdict) -> dict[str, object]:
         "as_expected": verdict.as_expected,
         "seconds": verdict.seconds,
         "isolation": verdict.isolation,
+        "peak_memory_bytes": verdict.peak_memory_bytes,
+        "peak_device_bytes": verdict.peak_device_bytes,
     }
 
 
@@ -241,6 +245,8 @@ def fault_in(records: Sequence[object], columns: Sequence[Column]) -> str | None
         fits, kind = _ALTERNATIVES if name == "alternatives" else _KINDS[dtype]
         may_be_missing = name not in _ALWAYS_THERE
         for row in rows:
+            if name not in row and name in ADDED_LATER:
+                continue
             if name not in row:
                 return f"the field {name!r} is missing"
             value = row[name]
@@ -248,6 +254,9 @@ def fault_in(records: Sequence[object], columns: Sequence[Column]) -> str | None
                 return f"{name!r} is {value!r:.80}, not {kind}"
     return None
 
+
+ADDED_LATER = {"peak_memory_bytes", "peak_device_bytes"}
+"""Columns that runs of an earlier gdbench lack; there they are missing in every row."""
 
 _ALWAYS_THERE = {*CELL_FIELDS, "status", "alternatives"}
 
