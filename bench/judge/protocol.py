@@ -20,6 +20,9 @@ MAGIC = b"gdb1"
 HEADER = struct.Struct("<4sBB2xIQqdQQQ")
 """Magic, kind, flags, JSON bytes, sequence, n_iters, lr, and the bytes of the three blocks."""
 
+ROW = struct.Struct("<Q")
+"""Which row of the data a call changes; the row's numbers follow."""
+
 META_LIMIT_BYTES = 1 << 20
 NO_BLOCKS = (0, 0, 0)
 INPUTS = ("x", "y", "w0", "b0")
@@ -129,6 +132,11 @@ def unpack_body(header: Header, body: memoryview) -> Frame:
     second_start, third_start = start + first, start + first + second
     blocks = (body[start:second_start], body[second_start:third_start], body[third_start : third_start + third])
     return Frame(header, meta, blocks, body)
+
+
+def pack_row(row: int, x: bytes, y: bytes) -> bytes:
+    """The third block of a call: the row of x and y that is another in this call than in the data."""
+    return ROW.pack(row) + x + y
 
 
 def due_blocks(due: Due, itemsize: int) -> tuple[int, int, int]:

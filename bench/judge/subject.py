@@ -3,12 +3,14 @@
 from types import TracebackType
 from typing import Self
 
+import numpy as np
+
 from bench.backends import Backend
 from bench.dtypes import Dtype, FloatArray, encode
 from bench.errors import UsageError
 from bench.judge.process import WorkerProcess
-from bench.judge.protocol import HAS_BIAS, Frame, Kind, ProtocolError, due_blocks, pack, read_reply
-from bench.problems.problem import Problem
+from bench.judge.protocol import HAS_BIAS, Frame, Kind, ProtocolError, due_blocks, pack, pack_row, read_reply
+from bench.problems.problem import ChangedProblem, Problem
 from bench.proof.contract import Due, judge_reply
 from bench.proof.subject import Answer, Failure
 from bench.proof.verdict import Status
@@ -63,7 +65,8 @@ class Worker:
         """Run ``n_iters`` iterations in ``dtype``, and check the reply against the contract.
 
         The data are sent once: while ``problem.x`` and ``problem.y`` are the same objects and ``dtype`` stays, only
-        the start travels. So these two arrays must not be written to between calls.
+        the start travels. So these two arrays must not be written to between calls. Of a `ChangedProblem` it is the
+        base that is sent once, and the changed row travels with the start.
 
         Args:
             problem: float64 NumPy arrays whose values are representable in ``dtype``.
@@ -80,15 +83,15 @@ class Worker:
             return Failure(Status.UNSUPPORTED, None, f"{self._backend.name} does not compute in {dtype.name}")
         due = Due.of(problem.x.shape, problem.y.shape, problem.b0 is not None, n_iters)
         _check_start(problem, due)
-        failure = self._send_data(problem, dtype)
+        failure = self._send_data(problem.base if isinstance(problem, ChangedProblem) else problem, dtype)
         if failure is not None:
             return failure
         return self._run(problem, due, n_iters, dtype)
 
     def _run(self, problem: Problem, due: Due, n_iters: int, dtype: Dtype) -> Answer | Failure:
-        start = [encode(problem.w0, dtype)]
-        if problem.b0 is not None:
-            start.append(encode(problem.b0, dtype))
+        start = [encode(problem.w0, dtype), b"" if problem.b0 is None else encode(problem.b0, dtype)]
+        if isinstance(problem, ChangedProblem):
+            start.append(_row(problem, dtype))
         flags = HAS_BIAS if problem.b0 is not None else 0
         sequence = self._process.next_sequence()
         head = pack(Kind.CALL, sequence, blocks=start, flags=flags, n_iters=n_iters, lr=float(problem.lr))
@@ -121,6 +124,11 @@ class Worker:
             return reply
         self._held = (problem.x, problem.y, dtype.name)
         return None
+
+
+def _row(problem: ChangedProblem, dtype: Dtype) -> bytes:
+    place = np.unravel_index(problem.row, problem.x.shape[:-1])
+    return pack_row(problem.row, encode(problem.x[place], dtype), encode(problem.y[place], dtype))
 
 
 def _check_start(problem: Problem, due: Due) -> None:

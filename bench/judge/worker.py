@@ -72,8 +72,8 @@ class Worker:
     def _call(self, frame: Frame) -> RawReply:
         if self._runner is None or self._data is None:
             raise RuntimeError("the judge asked for a call before it had sent a target and data")
-        header, (w0, b0, _) = frame.header, frame.blocks
-        start = Start(w0, b0 if header.flags & HAS_BIAS else None, header.lr, header.n_iters)
+        header, (w0, b0, row) = frame.header, frame.blocks
+        start = Start(w0, b0 if header.flags & HAS_BIAS else None, header.lr, header.n_iters, row if row else None)
         return self._runner.run(self._data, start)
 
     _requests: dict[Kind, Callable[["Worker", Frame], object]] = {  # noqa: RUF012 - a table, never written to
