@@ -9,7 +9,9 @@ from typing import Any
 from bench.backends import BACKENDS
 from bench.dtypes import dtype_named
 from bench.errors import UsageError
+from bench.judge.exchange import Recorder
 from bench.judge.mechanisms import ALL, Mechanism, Mechanisms
+from bench.judge.subject import Worker
 from bench.judge.workshop import WorkerLimits, Workshop
 from bench.oracle.memory import system_of
 from bench.oracle.reach import out_of_range
@@ -56,11 +58,16 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class Proved:
-    """A cell that has been judged, with everything that was seen of it."""
+    """A cell that has been judged, with everything that was seen of it.
+
+    Attributes:
+        exchange: what was asked and answered, as it is kept; empty where nothing was, or nothing is to be kept.
+    """
 
     cell: Cell
     verdict: Verdict
     observations: tuple[Observation, ...]
+    exchange: tuple[bytes, ...] = ()
 
     @property
     def to_be_timed(self) -> bool:
@@ -99,15 +106,17 @@ class Harness:
         """The cells that a request means; see `bench.plan.plan`."""
         return plan(request, devices_of=self._workshop.devices, ask=self._ask, complain=complain)
 
-    def prove(self, cell: Cell, iterations: int | None = None) -> Proved:
+    def prove(self, cell: Cell, iterations: int | None = None, *, recorded: bool = False) -> Proved:
         """Launch a worker for the cell and prove it; whatever happens to the worker is the verdict.
 
         Args:
             cell: one of a plan.
             iterations: watch at least this many iterations of its problem.
+            recorded: whether the exchange with the worker is to be kept.
         """
         began = clock.perf_counter()
-        proof, isolation = self._proof(cell, iterations or self.options.iterations)
+        exchange: list[bytes] | None = [] if recorded else None
+        proof, isolation = self._proof(cell, iterations or self.options.iterations, exchange)
         finding = proof.finding
         verdict = Verdict(
             variant=cell.variant.name,
@@ -118,11 +127,11 @@ class Harness:
             dtype=cell.dtype,
             finding=finding,
             expected=cell.variant.expect or Status.PROVED.value,
-            as_expected=_as_expected(cell, finding),
+            as_expected=as_expected(finding, cell.variant.expect, required=cell.required),
             seconds=clock.perf_counter() - began,
             isolation=isolation,
         )
-        return Proved(cell, verdict, proof.observations)
+        return Proved(cell, verdict, proof.observations, tuple(exchange or ()))
 
     def time(self, proved: Sequence[Proved], on_launch: Callable[[Cell, int], None] | None = None) -> Iterator[Timed]:
         """Time the proved cells among these that are to be timed, each as soon as its launches agree."""
@@ -166,20 +175,19 @@ class Harness:
             raise UsageError(described.message)
         return described
 
-    def _proof(self, cell: Cell, iterations: int | None) -> tuple[Proof, str]:
+    def _proof(self, cell: Cell, iterations: int | None, exchange: list[bytes] | None) -> tuple[Proof, str]:
         if cell.obstacle is not None or cell.data is None:
             return Proof(cell.obstacle or Finding(status=Status.UNAVAILABLE), ()), "not launched"
         launched = self._launch(cell)
         if isinstance(launched, Failure):
             return Proof(Finding(status=launched.status, cause=launched.cause, evidence=launched.message), ()), "none"
+        computes_in = BACKENDS[cell.variant.backend].dtypes
         with launched as subject:
-            proof = prove(
-                subject,
-                cell.data,
-                dtype_named(cell.dtype),
-                computes_in=BACKENDS[cell.variant.backend].dtypes,
-                iterations=iterations,
-            )
+            recorder = Recorder(subject) if exchange is not None and isinstance(subject, Worker) else None
+            asked = subject if recorder is None else recorder
+            proof = prove(asked, cell.data, dtype_named(cell.dtype), computes_in=computes_in, iterations=iterations)
+            if exchange is not None and recorder is not None:
+                exchange += recorder.blobs(cell.data, cell.dtype, cell.device, computes_in, iterations)
             return _unproved(proof) if self.options.in_process else proof, self._isolation(subject)
 
     def _launch(self, cell: Cell) -> "AbstractContextManager[Subject] | Failure":
@@ -233,16 +241,23 @@ class _Absent:
         return self.failure
 
 
-def _as_expected(cell: Cell, finding: Finding) -> bool:
+def as_expected(finding: Finding, expect: str | None, *, required: bool) -> bool:
+    """Whether a finding is what a gate expects.
+
+    Args:
+        finding: what was found of the cell.
+        expect: the cause that its variant is registered with; ``None`` for one meant to be right.
+        required: whether what the cell may lack was named.
+    """
     match finding.status:
         case Status.PROVED:
-            return cell.variant.expect is None
+            return expect is None
         case Status.WRONG | Status.BROKEN:
-            return cell.variant.expect is not None and cell.variant.expect == finding.cause
+            return expect is not None and expect == finding.cause
         case Status.UNSUPPORTED:
             return True
         case Status.UNAVAILABLE:
-            return not cell.required
+            return not required
         case _:
             return False
 

@@ -90,6 +90,11 @@ def build_parser() -> argparse.ArgumentParser:
 
     report = _verb(verbs, "report", "show a run again, or write it as Markdown or HTML")
     report.add_argument("run", nargs="?", metavar="RUN", help="a run folder (default: the latest under results/)")
+    report.add_argument(
+        "--rejudge",
+        action="store_true",
+        help="judge it again from what its workers sent; runs no variant; exits with 1 if a verdict differs",
+    )
     report.add_argument("--format", choices=("terminal", "markdown", "html"), default="terminal", help="what to write")
     report.add_argument("--output", metavar="FILE", help="where to write it (default: standard output)")
     report.add_argument("-o", "--results", metavar="DIR", default="results", help="where runs are (default: results)")

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from bench.gate.config import Requirement
     from bench.harness import Harness, Options, Proved
     from bench.plan import Cell
+    from bench.rejudge import Rejudged
     from bench.runs.records import Record
 
 T = TypeVar("T")
@@ -88,32 +89,36 @@ def time_(arguments: Arguments) -> int:
 
 def run_(arguments: Arguments) -> int:
     """``gdbench run``."""
-    from bench.recording import finish_run, record_proofs, record_timings, run_environment, start_run
-    from bench.runs.folder import RunFolder
+    from bench.recording import finish_run, record_proofs, record_timings, resume_run, run_environment, start_run
+    from bench.report.terminal import shown
+    from bench.runs.layout import refuse_unwritable
     from bench.runs.records import run_document
 
     resumed = None
     if arguments.resume:
         resumed, arguments = Path(arguments.resume), as_started(arguments)
     options = options_of(arguments)
+    refuse_unwritable(resumed or Path(arguments.results))
     failed = False
     # The folder not before the plan is known: a request that cannot be carried out leaves no run unfinished.
     with (
         _harness(arguments, options) as (harness, cells),
-        RunFolder.open(resumed) if resumed else start_run(Path(arguments.results), options, _command()) as folder,
+        resume_run(resumed, options, cells, _complain)
+        if resumed
+        else start_run(Path(arguments.results), options, _command(), cells) as folder,
     ):
         with _finishing(arguments) as interrupted:
             proved = list(record_proofs(harness, _with_progress(cells, arguments), folder))
             with _launches(arguments, len(proved), options) as on_launch:
                 for one in record_timings(harness, proved, folder, on_launch):
                     failed |= one.failed
-        done = folder.finished_cells()
-        no_page = finish_run(folder, interrupted=bool(interrupted))
+        done, no_page = finish_run(folder, interrupted=bool(interrupted))
     if no_page is not None:
         _complain(no_page)
     _show(arguments, done.verdicts, done.timings)
     if not arguments.quiet:
-        _console(arguments).print(f"kept in {folder.path}", soft_wrap=True, highlight=False)
+        console = _console(arguments)
+        console.print(shown(console, f"kept in {folder.path}"), soft_wrap=True)
     if arguments.json:
         _write_json(arguments.json, run_document(run_environment(options), done.verdicts, done.timings))
     return INTERRUPTED if interrupted else _code(done.verdicts, failed=failed)
@@ -187,6 +192,7 @@ def explain_(arguments: Arguments) -> int:
 
 def report_(arguments: Arguments) -> int:
     """``gdbench report``."""
+    from bench.rejudge import rejudged_document
     from bench.report.markdown import markdown_report
     from bench.runs.journal import JOURNAL_NAME, read_journal
     from bench.runs.layout import read_run_file
@@ -198,22 +204,27 @@ def report_(arguments: Arguments) -> int:
         raise UsageError("the records and the report cannot both go to standard output. Name a file: --output FILE.")
     folder = run_at(arguments.run) if arguments.run else _latest(Path(arguments.results))
     environment, cells = read_run_file(folder)["environment"], read_journal(folder / JOURNAL_NAME)
+    code, more = OK, dict[str, object]()
+    if arguments.rejudge:
+        again = _rejudged(folder, len(cells.verdicts), arguments)
+        cells.verdicts[:] = [one.row for one in again]
+        code, more = OK if all(one.stands for one in again) else NOT_AS_EXPECTED, rejudged_document(again)
     if arguments.json:
-        _write_json(arguments.json, run_document(environment, cells.verdicts, cells.timings))
+        _write_json(arguments.json, run_document(environment, cells.verdicts, cells.timings) | more)
     if arguments.format == "terminal":
         _show(arguments, cells.verdicts, cells.timings)
-        return OK
+        return code
     if arguments.format == "markdown":
-        text = markdown_report(environment, cells.verdicts, _timed(cells.timings))
+        text = markdown_report(environment, cells.verdicts, cells.timings)
     else:
         from bench.report.html import html_report
 
-        text = html_report(environment, cells.verdicts, _timed(cells.timings), cells.iterates)
+        text = html_report(environment, cells.verdicts, cells.timings, cells.iterates)
     if arguments.output is None:
         print(text)
     else:
         _write(Path(arguments.output), text)
-    return OK
+    return code
 
 
 def doctor_(arguments: Arguments) -> int:
@@ -260,6 +271,22 @@ def _with_progress(cells: Sequence[T], arguments: Arguments) -> Iterator[T]:
             shown.finish()
 
 
+def _rejudged(folder: Path, n_cells: int, arguments: Arguments) -> "list[Rejudged]":
+    from bench.rejudge import rejudge, summary
+    from bench.report.terminal import progress, shown
+
+    again = []
+    with progress(n_cells, quiet=arguments.quiet) as bar:
+        for one in rejudge(folder):
+            again.append(one)
+            bar.finish()
+    if not arguments.quiet:
+        console = _console(arguments)
+        for line in summary(again):
+            console.print(shown(console, line), soft_wrap=True)
+    return again
+
+
 @contextmanager
 def _launches(arguments: Arguments, n_cells: int, options: "Options") -> "Iterator[Callable[[Cell, int], None]]":
     from bench.report.terminal import progress
@@ -276,29 +303,21 @@ def _launches(arguments: Arguments, n_cells: int, options: "Options") -> "Iterat
 
 
 def _show(arguments: Arguments, verdicts: "Sequence[Record]", timings: "Sequence[Record]" = ()) -> None:
-    from bench.report.terminal import shown, summary, timing_table, verdict_table
-    from bench.runs.records import cell_of
+    from bench.report.terminal import summary, timing_table, verdict_table
 
     if arguments.quiet:
         return
     console = _console(arguments)
     verdict_table(console, verdicts)
-    timing_table(console, _timed(timings))
-    for row in timings:
-        if row["ns_per_iter"] is None:
-            cell = " · ".join(str(name) for name in cell_of(row))
-            console.print(shown(console, f"not timed: {cell}: {row['note']}"), soft_wrap=True)
+    timing_table(console, timings)
     console.print(summary(verdicts), highlight=False, soft_wrap=True)
-
-
-def _timed(timings: "Sequence[Record]") -> "list[Record]":
-    return [row for row in timings if row["ns_per_iter"] is not None]
 
 
 def _console(arguments: Arguments) -> "Console":
     from rich.console import Console
 
-    return Console(stderr=arguments.json == "-")
+    report_on_output = getattr(arguments, "format", "terminal") != "terminal" and arguments.output is None
+    return Console(stderr=report_on_output or arguments.json == "-")
 
 
 def _code(verdicts: "Iterable[Record]", *, failed: bool = False) -> int:

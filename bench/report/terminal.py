@@ -51,8 +51,13 @@ def summary(verdicts: Sequence[Record]) -> str:
 
 def timing_table(console: Console, timings: Sequence[Record]) -> None:
     """Print the time of one iteration of every cell; with the ratio where it ran on the CPU and beside it."""
-    if not timings:
-        return
+    untimed, timings = tables.untimed(timings), tables.timed(timings)
+    if timings:
+        _print_timings(console, timings)
+    _print_groups(console, "Not timed", untimed, "declined")
+
+
+def _print_timings(console: Console, timings: Sequence[Record]) -> None:
     if len(tables.devices(timings)) == 1:
         grids = [_grid_table(console, grid, "per iteration", one_line=True) for grid in tables.timing_grids(timings)]
         if all(_fits(console, grid) for grid in grids):

@@ -85,7 +85,27 @@ def read_run_file(folder: Path) -> dict[str, Any]:
                 f"{path} has no usable field {name!r}. The file was changed after gdbench wrote it; restore it from "
                 f"a copy."
             )
+    if not isinstance(document.get("inputs"), dict | None) or not all(isinstance(w, str) for w in document["command"]):
+        raise UsageError(f"{path} has no usable field 'inputs' or 'command'. Restore the file from a copy.")
     return dict(document)
+
+
+def refuse_unwritable(results: Path) -> None:
+    """Before any work is done rather than after it.
+
+    Raises:
+        UsageError: nothing can be written to the folder, or made where it is to be.
+    """
+    there = results
+    while not there.exists() and there != there.parent:
+        there = there.parent
+    if there.is_dir() and os.access(there, os.W_OK | os.X_OK):
+        return
+    read_only = there.is_dir() and os.statvfs(there).f_flag & os.ST_RDONLY
+    what = "its disk is read-only" if read_only else "permission denied" if there.is_dir() else f"{there} is a file"
+    raise UsageError(
+        f"{results} cannot be written: {what}. Get permission there, or choose another directory with -o/--results."
+    )
 
 
 def replace_file(path: Path, data: bytes) -> None:
@@ -95,11 +115,16 @@ def replace_file(path: Path, data: bytes) -> None:
         OSError: the disk did not take it; what was at ``path`` is untouched.
     """
     partial = path.with_name(f".{path.name}.partial")
-    with partial.open("wb") as stream:
-        stream.write(data)
-        stream.flush()
-        os.fsync(stream.fileno())
-    partial.replace(path)
+    try:
+        with partial.open("wb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+        partial.replace(path)
+    except OSError:
+        # On a full disk the part that it took is room that the rest needs.
+        partial.unlink(missing_ok=True)
+        raise
     directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(directory)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from bench.proof.verdict import Status, Verdict
+from bench.proof.verdict import Finding, Status, Verdict
 from bench.runs.strict_json import to_json
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ __all__ = [
     "Record",
     "cell_of",
     "fault_in",
+    "finding_fields",
     "run_document",
     "timing_record",
     "timings_document",
@@ -129,7 +130,6 @@ ITERATE_COLUMNS: tuple[Column, ...] = (
 
 def verdict_record(verdict: Verdict) -> dict[str, object]:
     """The verdict and its finding as one flat row, in the order of `VERDICT_COLUMNS`."""
-    finding = verdict.finding
     return {
         "variant": verdict.variant,
         "backend": verdict.backend,
@@ -137,6 +137,19 @@ def verdict_record(verdict: Verdict) -> dict[str, object]:
         "problem": verdict.problem,
         "device": verdict.device,
         "dtype": verdict.dtype,
+        **finding_fields(verdict.finding),
+        "expected": verdict.expected,
+        "as_expected": verdict.as_expected,
+        "seconds": verdict.seconds,
+        "isolation": verdict.isolation,
+        "peak_memory_bytes": verdict.peak_memory_bytes,
+        "peak_device_bytes": verdict.peak_device_bytes,
+    }
+
+
+def finding_fields(finding: Finding) -> dict[str, object]:
+    """The fields of a verdict row that the proof found, in their order."""
+    return {
         "status": finding.status.value,
         "cause": finding.cause,
         "factor": finding.factor,
@@ -149,12 +162,6 @@ def verdict_record(verdict: Verdict) -> dict[str, object]:
         "power_problem": finding.power_problem,
         "converges_in": finding.converges_in,
         "checked_to": finding.checked_to,
-        "expected": verdict.expected,
-        "as_expected": verdict.as_expected,
-        "seconds": verdict.seconds,
-        "isolation": verdict.isolation,
-        "peak_memory_bytes": verdict.peak_memory_bytes,
-        "peak_device_bytes": verdict.peak_device_bytes,
     }
 
 
