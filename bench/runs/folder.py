@@ -13,7 +13,7 @@ from typing import Any, Self
 from bench.errors import DiskError, UsageError
 from bench.runs.exchanges import EXCHANGES_NAME, ExchangeFile, digest_of
 from bench.runs.journal import JOURNAL_NAME, Cells, Journal
-from bench.runs.layout import RUN_FILE, TABLES, is_run, read_run_file, replace_file
+from bench.runs.layout import RUN_FILE, TABLES, is_run, read_run_file, replace_file, sync_folder
 from bench.runs.records import RUN_SCHEMA, Record, run_document
 from bench.runs.strict_json import to_json
 
@@ -228,6 +228,7 @@ def _exclusive_folder(results: Path, moment: str, suffixes: Iterable[str]) -> Pa
             path.mkdir()
         except FileExistsError:
             continue
+        sync_folder(results)
         return path
     raise UsageError(
         f"{results} already has a run of {moment} under every name that was tried. "

@@ -125,7 +125,16 @@ def replace_file(path: Path, data: bytes) -> None:
         # On a full disk the part that it took is room that the rest needs.
         partial.unlink(missing_ok=True)
         raise
-    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Wait until the disk has the names of the files in a folder.
+
+    Raises:
+        OSError: the disk did not take them.
+    """
+    directory = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(directory)
     finally:
