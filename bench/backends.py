@@ -98,6 +98,10 @@ class Backend(Protocol):
         """Wait until ``device`` has done all that was asked of it."""
         ...
 
+    def peak_device_bytes(self, device: str) -> int | None:
+        """The most memory of ``device`` that this process's arrays have taken at once; ``None`` where nobody counts."""
+        ...
+
     def out_of_memory(self, error: BaseException) -> bool:
         """Whether ``error`` is the library's way of saying that memory ran out."""
         ...
@@ -154,6 +158,10 @@ class NumpyBackend:
     def synchronise(self, device: str) -> None:
         """Nothing: NumPy returns when it is done."""
 
+    def peak_device_bytes(self, device: str) -> int | None:  # noqa: ARG002 - a Backend
+        """None: arrays are in the worker's own memory."""
+        return None
+
     def out_of_memory(self, error: BaseException) -> bool:
         """NumPy raises `MemoryError`."""
         return isinstance(error, MemoryError)
@@ -186,10 +194,11 @@ class TorchBackend:
         """A fresh tensor that shares no memory with ``data``."""
         import torch  # noqa: PLC0415
 
-        # torch warns of memory that it must not write to, though the tensor is cloned before any use.
-        writable = bytearray(data) if memoryview(data).readonly else data
-        tensor = torch.frombuffer(writable, dtype=getattr(torch, dtype.name)).reshape(shape)
-        return tensor.clone() if device == "cpu" else tensor.to(device, copy=True)
+        tensor = torch.empty(shape, dtype=getattr(torch, dtype.name), device="cpu")
+        # Through NumPy, since torch warns of memory that it must not write to.
+        host = _host_array(tensor)
+        host[...] = np.ndarray(shape, host.dtype, data)
+        return tensor if device == "cpu" else tensor.to(device)
 
     def facts(self, name: str, array: object) -> ArrayFacts:
         """Shape, dtype and device; a subclass is looked at as the plain tensor beneath it."""
@@ -221,6 +230,14 @@ class TorchBackend:
             torch.cuda.synchronize(device)
         elif device == "mps":
             torch.mps.synchronize()
+
+    def peak_device_bytes(self, device: str) -> int | None:
+        """What torch's CUDA allocator has given out at most."""
+        if not device.startswith("cuda"):
+            return None
+        import torch  # noqa: PLC0415
+
+        return int(torch.cuda.max_memory_allocated(device))
 
     def out_of_memory(self, error: BaseException) -> bool:
         """``torch.OutOfMemoryError``, and the plain `RuntimeError` of torch's CPU allocator."""

@@ -116,7 +116,7 @@ class Harness:
         """
         began = clock.perf_counter()
         exchange: list[bytes] | None = [] if recorded else None
-        proof, isolation = self._proof(cell, iterations or self.options.iterations, exchange)
+        proof, apart = self._proof(cell, iterations or self.options.iterations, exchange)
         finding = proof.finding
         verdict = Verdict(
             variant=cell.variant.name,
@@ -129,7 +129,9 @@ class Harness:
             expected=cell.variant.expect or Status.PROVED.value,
             as_expected=as_expected(finding, cell.variant.expect, required=cell.required),
             seconds=clock.perf_counter() - began,
-            isolation=isolation,
+            isolation=apart.isolation,
+            peak_memory_bytes=apart.peak_memory_bytes,
+            peak_device_bytes=apart.peak_device_bytes,
         )
         return Proved(cell, verdict, proof.observations, tuple(exchange or ()))
 
@@ -175,12 +177,13 @@ class Harness:
             raise UsageError(described.message)
         return described
 
-    def _proof(self, cell: Cell, iterations: int | None, exchange: list[bytes] | None) -> tuple[Proof, str]:
+    def _proof(self, cell: Cell, iterations: int | None, exchange: list[bytes] | None) -> "tuple[Proof, _Apart]":
         if cell.obstacle is not None or cell.data is None:
-            return Proof(cell.obstacle or Finding(status=Status.UNAVAILABLE), ()), "not launched"
+            return Proof(cell.obstacle or Finding(status=Status.UNAVAILABLE), ()), _Apart("not launched")
         launched = self._launch(cell)
         if isinstance(launched, Failure):
-            return Proof(Finding(status=launched.status, cause=launched.cause, evidence=launched.message), ()), "none"
+            finding = Finding(status=launched.status, cause=launched.cause, evidence=launched.message)
+            return Proof(finding, ()), _Apart("none")
         computes_in = BACKENDS[cell.variant.backend].dtypes
         with launched as subject:
             recorder = Recorder(subject) if exchange is not None and isinstance(subject, Worker) else None
@@ -188,7 +191,9 @@ class Harness:
             proof = prove(asked, cell.data, dtype_named(cell.dtype), computes_in=computes_in, iterations=iterations)
             if exchange is not None and recorder is not None:
                 exchange += recorder.blobs(cell.data, cell.dtype, cell.device, computes_in, iterations)
-            return _unproved(proof) if self.options.in_process else proof, self._isolation(subject)
+            if self.options.in_process:
+                return _unproved(proof), _Apart(IN_PROCESS)
+            return proof, _Apart.of(subject)
 
     def _launch(self, cell: Cell) -> "AbstractContextManager[Subject] | Failure":
         if self.options.in_process or Mechanism.OWN_PROCESS not in self.options.mechanisms:
@@ -197,9 +202,6 @@ class Harness:
             loaded = InProcess.load(cell.variant, cell.device)
             return loaded if isinstance(loaded, Failure) else nullcontext(loaded)
         return self._workshop.launch(cell.variant, cell.device)
-
-    def _isolation(self, subject: Subject) -> str:
-        return IN_PROCESS if self.options.in_process else str(getattr(subject, "isolation", "unknown"))
 
     def _job(self, proved: Proved) -> Job:
         cell = proved.cell
@@ -217,6 +219,21 @@ class Harness:
             max_n=_longest_call(check.problem, cell.dtype),
             threads=self.options.limits.threads,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class _Apart:
+    """How a worker was kept apart, and the most memory that it took of the machine and of its device."""
+
+    isolation: str
+    peak_memory_bytes: int | None = None
+    peak_device_bytes: int | None = None
+
+    @classmethod
+    def of(cls, subject: Subject) -> "_Apart":
+        if not isinstance(subject, Worker):
+            return cls(str(getattr(subject, "isolation", "unknown")))
+        return cls(subject.isolation, subject.peak_memory_bytes, subject.peak_device_bytes)
 
 
 class _Launched(AbstractContextManager[Subject]):

@@ -39,7 +39,7 @@ class Mechanism(StrEnum):
     """Off: all that a worker prints goes to its log, up to the file-size limit."""
     LANDLOCK = "Landlock: writes, signals and sockets stay inside"
     """Off: a worker may write wherever its user may."""
-    CLOSED_DESCRIPTORS = "descriptors closed but five"
+    CLOSED_DESCRIPTORS = "no descriptors but its own"
     """Off: a worker inherits what its server has open, the judge's socket among it."""
     FORK_SERVER = "preloaded fork server"
     """Off: every worker is a fresh interpreter. It saves time; it stops nothing."""

@@ -37,6 +37,7 @@ class Kind(IntEnum):
     CALL = 3
     DESCRIBE = 4
     DEVICES = 5
+    MEMORY = 6
     DONE = 16
     ANSWER = 17
     TROUBLE = 18
@@ -52,7 +53,7 @@ class Header:
 
     Attributes:
         sequence: the number of the request; a reply repeats it.
-        n_iters: iterations of a call.
+        n_iters: iterations of a call; in the reply to one, the nanoseconds that it took by the worker's own clock.
         lr: learning rate of a call.
         blocks: bytes of each of the three blocks.
     """
@@ -153,14 +154,20 @@ def json_bytes(value: object) -> bytes:
     return json.dumps(value, separators=(",", ":"), allow_nan=False).encode()
 
 
-def pack_reply(reply: RawReply, sequence: int) -> tuple[bytes, list[bytes]]:
-    """The worker's answer to a call: header with JSON, and the blocks that follow it."""
+def pack_reply(reply: RawReply, sequence: int, own_ns: int = 0) -> tuple[bytes, list[bytes]]:
+    """The worker's answer to a call: header with JSON, and the blocks that follow it.
+
+    Args:
+        reply: what came of the call.
+        sequence: the number of the request.
+        own_ns: how long it took by the worker's own clock, which the judge has no need to believe.
+    """
     if reply.trouble is not None:
         return pack(Kind.TROUBLE, sequence, json_bytes({"trouble": reply.trouble.value, "text": reply.text})), []
     arrays = (reply.w, reply.b, reply.losses)
     blocks = [array.data if array is not None else b"" for array in arrays]
     facts = tuple(array.facts if array is not None else None for array in arrays)
-    return pack(Kind.ANSWER, sequence, _answer_json(facts, reply.changed), blocks), blocks
+    return pack(Kind.ANSWER, sequence, _answer_json(facts, reply.changed), blocks, n_iters=own_ns), blocks
 
 
 def read_reply(frame: Frame, due: Due, dtype: Dtype, device: str) -> RawReply:

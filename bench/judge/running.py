@@ -90,6 +90,10 @@ class Runner:
         except self._catches as error:
             return self._trouble(error)
 
+    def peak_device_bytes(self) -> int | None:
+        """The most memory of its device that the arrays took; ``None`` on a CPU."""
+        return self._backend.peak_device_bytes(self._device)
+
     def _place(self, data: Data, start: Start, due: Due) -> Problem:
         place, dtype, device = self._backend.place, data.dtype, self._device
         return Problem(
@@ -133,7 +137,7 @@ class Runner:
             return RawReply(trouble=Trouble.OUT_OF_MEMORY, text=text)
         line = last_line_in(error, self._directory)
         where = f" ({line})" if line else ""
-        if isinstance(error, ValueError) and "read-only" in text:
+        if isinstance(error, ValueError) and ("read-only" in text or "WRITEABLE" in text):
             return RawReply(
                 trouble=Trouble.MUTATES_INPUT,
                 text=f"tried to change an input in place: {text}{where}; a problem's arrays are read-only, copy first",
