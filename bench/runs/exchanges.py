@@ -129,6 +129,9 @@ class Exchanges:
                 f"run again."
             ) from error
 
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._places)
+
     def read(self, digest: str) -> bytes:
         """The blob of that digest.
 

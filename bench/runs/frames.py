@@ -5,6 +5,7 @@ import io
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,12 @@ from bench.runs.layout import RUN_FILE, TABLES, is_run, read_limited, read_run_f
 from bench.runs.records import ADDED_LATER, RUN_COLUMN, Column, Record
 
 _STATUS_DTYPE = pd.CategoricalDtype([status.value for status in Status])
+ROWS_LIMIT = 2**24
+"""A table of more rows is not read."""
+
+UNPACKED_LIMIT_BYTES = 2**31
+"""A table that unpacks to more is not read."""
+
 _FORMULA_STARTS = r"[=+\-@\t\r\n]"
 
 
@@ -137,18 +144,40 @@ def _read_journal(path: Path) -> Cells:
 def _read_table(path: Path, columns: Sequence[Column]) -> pd.DataFrame:
     data = read_limited(path)
     try:
-        frame = pd.read_parquet(io.BytesIO(data), engine="pyarrow")
+        frame = _parquet_columns(data, [name for name, _, _ in columns])
         for name in ADDED_LATER - set(frame.columns):
             frame[name] = None
         return pd.DataFrame({name: _typed(frame[name], dtype) for name, dtype, _ in columns})
     except KeyError as error:
         fault = f"it has no column {error}"
-    except (OSError, ValueError, TypeError) as error:
+    # pyarrow has an error of its own for each way in which a file can be damaged; these are what they are built on.
+    except (OSError, ValueError, TypeError, ArithmeticError, NotImplementedError, MemoryError) as error:
         fault = str(error).partition("\n")[0]
     raise UsageError(
         f"{path} cannot be read as a table of gdbench: {fault}. It was cut short or changed after gdbench wrote it. "
         f"Restore it from a copy, or resume the run to write it again from {JOURNAL_NAME}."
     )
+
+
+def _parquet_columns(data: bytes, wanted: Sequence[str]) -> pd.DataFrame:
+    """Those of the columns that the file has, without pandas' own metadata.
+
+    Raises:
+        ValueError: a column is there twice, or the file unpacks to more than a run can have written.
+        OSError, ArithmeticError, NotImplementedError: pyarrow cannot read it.
+    """
+    # Imported here, since pandas imports it late as well.
+    parquet = import_module("pyarrow.parquet")
+    file = parquet.ParquetFile(io.BytesIO(data))
+    names = file.schema_arrow.names
+    for name in wanted:
+        if names.count(name) > 1:
+            raise ValueError(f"it has {names.count(name)} columns {name!r}")
+    unpacked = sum(file.metadata.row_group(group).total_byte_size for group in range(file.metadata.num_row_groups))
+    if file.metadata.num_rows > ROWS_LIMIT or unpacked > UNPACKED_LIMIT_BYTES:
+        raise ValueError(f"it claims {file.metadata.num_rows} rows of {unpacked} bytes, more than any run has")
+    frame: pd.DataFrame = file.read(columns=[name for name in wanted if name in names]).to_pandas(ignore_metadata=True)
+    return frame
 
 
 def _named(run: str, frame: pd.DataFrame) -> pd.DataFrame:

@@ -1,6 +1,7 @@
 """What a run folder is made of: the names of its files, how one is replaced whole, and how ``run.json`` is read."""
 
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,9 @@ TABLES: dict[str, tuple[Column, ...]] = {
     "iterates": ITERATE_COLUMNS,
 }
 """The frames of a run; each is written as ``<name>.parquet`` and ``<name>.csv``."""
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+"""What a run may be called."""
 
 FILE_LIMIT_BYTES = 2**29
 """A larger file of a run folder is not read."""
@@ -85,8 +89,13 @@ def read_run_file(folder: Path) -> dict[str, Any]:
                 f"{path} has no usable field {name!r}. The file was changed after gdbench wrote it; restore it from "
                 f"a copy."
             )
-    if not isinstance(document.get("inputs"), dict | None) or not all(isinstance(w, str) for w in document["command"]):
-        raise UsageError(f"{path} has no usable field 'inputs' or 'command'. Restore the file from a copy.")
+    for name, usable in (
+        ("run", NAME.fullmatch(document["run"]) is not None),
+        ("command", all(isinstance(word, str) for word in document["command"])),
+        ("inputs", isinstance(document.get("inputs"), dict | None)),
+    ):
+        if not usable:
+            raise UsageError(f"{path} has no usable field {name!r}. Restore the file from a copy.")
     return dict(document)
 
 
