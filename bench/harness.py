@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bench.backends import BACKENDS
-from bench.dtypes import dtype_named
+from bench.dtypes import Dtype, dtype_named
 from bench.errors import UsageError
 from bench.judge.exchange import Recorder
 from bench.judge.mechanisms import ALL, Mechanism, Mechanisms
@@ -94,6 +94,7 @@ class Harness:
     def __init__(self, options: Options | None = None) -> None:
         self.options = options or Options()
         self._workshop = Workshop(self.options.limits, self.options.mechanisms)
+        self._checks: dict[tuple[int, str], tuple[Problem, SpotCheck]] = {}
 
     def __enter__(self) -> "Harness":
         self._workshop.__enter__()
@@ -105,6 +106,10 @@ class Harness:
     def plan(self, request: Request, complain: Callable[[str], None] | None = None) -> list[Cell]:
         """The cells that a request means; see `bench.plan.plan`."""
         return plan(request, devices_of=self._workshop.devices, ask=self._ask, complain=complain)
+
+    def presence(self) -> dict[str, str]:
+        """Each mechanism by its name, with whether this machine has it."""
+        return self._workshop.presence()
 
     def prove(self, cell: Cell, iterations: int | None = None, *, recorded: bool = False) -> Proved:
         """Launch a worker for the cell and prove it; whatever happens to the worker is the verdict.
@@ -146,6 +151,7 @@ class Harness:
             launches=self.options.launches,
             budget=self.options.budget,
             on_launch=report,
+            mechanisms=self.options.mechanisms,
         ):
             yield Timed(cells[job.key], outcome)  # type: ignore[index]
 
@@ -203,21 +209,29 @@ class Harness:
             return loaded if isinstance(loaded, Failure) else nullcontext(loaded)
         return self._workshop.launch(cell.variant, cell.device)
 
+    def _check_of(self, data: Problem, dtype: Dtype) -> SpotCheck:
+        """One for all variants of a problem: the exact iterates and their bounds are the same for each."""
+        kept = self._checks.get((id(data), dtype.name))
+        if kept is None or kept[0] is not data:
+            kept = self._checks[id(data), dtype.name] = (data, SpotCheck(data, dtype, self.options.seed))
+        return kept[1]
+
     def _job(self, proved: Proved) -> Job:
         cell = proved.cell
         if cell.data is None:
             raise UsageError(f"{cell} has no data to be timed on")
         dtype = dtype_named(cell.dtype)
-        check = SpotCheck(cell.data, dtype, self.options.seed)
+        check = self._check_of(cell.data, dtype)
         return Job(
             key=cell.key,
             verdict=ProvedVerdict(proved.verdict),
             dtype=dtype,
             launcher=lambda: _Launched(self._launch(cell)),
-            start=check.start,
+            start=check.fresh,
             check=check.complaint,
             max_n=_longest_call(check.problem, cell.dtype),
             threads=self.options.limits.threads,
+            on_cpu=cell.device == "cpu",
         )
 
 

@@ -100,6 +100,9 @@ def build_parser() -> argparse.ArgumentParser:
     report.add_argument("-o", "--results", metavar="DIR", default="results", help="where runs are (default: results)")
     _output(report)
 
+    attacks = _verb(verbs, "selftest", "attack this harness on this machine; exit 1 unless each attack is stopped")
+    _output(attacks)
+
     doctor = _verb(verbs, "doctor", "what this machine offers: backends, devices, isolation, clocks")
     _output(doctor)
     return parser

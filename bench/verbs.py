@@ -227,6 +227,33 @@ def report_(arguments: Arguments) -> int:
     return code
 
 
+def selftest_(arguments: Arguments) -> int:
+    """``gdbench selftest``."""
+    from time import monotonic
+
+    from bench.recording import run_environment
+    from bench.report.terminal import progress, selftest_table
+    from bench.selftest.corpus import ATTACKS, CONTROLS
+    from bench.selftest.rows import document, summary_line
+    from bench.selftest.run import OPTIONS, selftest
+
+    began = monotonic()
+    with progress(len(ATTACKS) + len(CONTROLS), quiet=arguments.quiet) as shown:
+
+        def on_row(name: str) -> None:
+            shown.finish()
+            shown.begin(name)
+
+        rows, presence = selftest(OPTIONS, on_row=on_row)
+    if arguments.json:
+        _write_json(arguments.json, document(run_environment(OPTIONS), presence, rows))
+    if not arguments.quiet:
+        console = _console(arguments)
+        selftest_table(console, rows)
+        console.print(summary_line(rows, monotonic() - began), highlight=False, soft_wrap=True)
+    return OK if all(row.as_expected for row in rows) else NOT_AS_EXPECTED
+
+
 def doctor_(arguments: Arguments) -> int:
     """``gdbench doctor``."""
     from bench.doctor import examine

@@ -63,7 +63,7 @@ class SpotCheck:
         )
 
     def fresh(self, index: int) -> ChangedProblem:
-        """The problem of call ``index``: another start, another learning rate, and one random row of x and y changed."""
+        """The problem of call ``index``: another start, learning rate, and one random row of x and y."""
         start = self.start(index)
         changed = self._changed(index // self._stride)
         return replace(changed, w0=start.w0, b0=start.b0)

@@ -1,6 +1,7 @@
 """The sampling plan of a cell: how many iterations the short and the long timed calls make, and how many calls."""
 
 import math
+import random
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -9,6 +10,9 @@ SETUP_SHARE = 0.1
 
 GROWTH = 8
 """The long call has this many times the iterations of the short; n grows at most this much at a time."""
+
+JITTER = 8
+"""The iterations of a call are drawn from the last eighth below the plan's."""
 
 MOST_REPEATS = 10
 MISLED = 1.5
@@ -38,7 +42,7 @@ class Budget:
     stretch: int = 2
     fewest_samples: int = 8
     target_block_ns: int = 1_000_000
-    max_block_ns: int = 5_000_000
+    max_block_ns: int = 20_000_000
     total_seconds: float = 60.0
 
 
@@ -47,14 +51,22 @@ class Plan:
     """The sampling plan of a cell, the same for all its launches.
 
     Attributes:
-        n_small: iterations of a short call.
-        n_large: iterations of a long call.
+        n_small: the most iterations of a short call.
+        n_large: the most iterations of a long call.
         samples: how many calls of each a launch times.
     """
 
     n_small: int
     n_large: int
     samples: int
+
+    def drawn(self, most: int, source: random.Random) -> int:
+        """How many iterations a call is asked for: up to an eighth fewer than ``most``, so that none can be foreseen.
+
+        >>> Plan(18, 150, 20).drawn(150, random.Random(1))
+        146
+        """
+        return most - source.randint(0, most // JITTER)
 
 
 def calibrate(elapsed_ns: Callable[[int], int], budget: Budget, max_n: int) -> Plan:

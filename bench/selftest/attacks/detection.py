@@ -3,8 +3,10 @@
 import time
 from collections import Counter
 
+import numpy as np
+
 from bench import Descent, Problem
-from bench.selftest.descent import honest
+from bench.selftest.descent import honest, statistics_of
 
 _CALLS: Counter[int] = Counter()
 _ALL = -1
@@ -14,9 +16,9 @@ _BEGAN = time.monotonic()
 
 
 def by_many_calls(problem: Problem, n_iters: int) -> Descent:
-    """After a hundred calls returns the start."""
+    """After sixty calls, more than a proof makes, returns the start."""
     _CALLS[_ALL] += 1
-    return honest(problem, n_iters if _CALLS[_ALL] <= 100 else 0)
+    return honest(problem, n_iters if _CALLS[_ALL] <= 60 else 0)
 
 
 def by_repeated_length(problem: Problem, n_iters: int) -> Descent:
@@ -28,23 +30,26 @@ def by_repeated_length(problem: Problem, n_iters: int) -> Descent:
 
 
 def by_two_lengths(problem: Problem, n_iters: int) -> Descent:
-    """Once the same two lengths alternate, does all the work in the short calls and half of it in the long ones."""
+    """Once the same two lengths alternate, wastes time in the short calls, so that the slope is half of what it was."""
     _CALLS[n_iters] += 1
-    common = [n for n, times in _CALLS.most_common(2) if times > 12]
-    if len(common) == 2 and n_iters == max(common):
-        _FIRST["pace"] = honest(problem, n_iters)
-        return _FIRST["pace"]
-    if len(common) == 2 and n_iters == min(common):
-        honest(problem, max(common) // 2)
+    common = sorted(n for n, times in _CALLS.most_common(2) if times > 6)
+    if len(common) == 2 and n_iters == common[0] <= common[1] // 4:
+        honest(problem, common[1] // 2)
     return honest(problem, n_iters)
 
 
 def by_long_calls(problem: Problem, n_iters: int) -> Descent:
-    """Makes at most 700 iterations, more than a proof watches."""
-    return honest(problem, min(n_iters, 700))
+    """Makes at most 700 iterations, more than a proof watches and enough to converge: right answers."""
+    if problem.w0.size > 1 or problem.b0 is not None:
+        return honest(problem, n_iters)
+    hessian, linear = (float(part[0, 0]) for part in statistics_of(problem))
+    w = float(problem.w0[0, 0])
+    for _ in range(min(n_iters, 700)):
+        w -= problem.lr * (hessian * w - linear)
+    return Descent(np.full_like(problem.w0, w))
 
 
-def by_odd_lengths(problem: Problem, n_iters: int) -> Descent:
+def by_one_iteration(problem: Problem, n_iters: int) -> Descent:
     """Leaves out the last iteration of calls longer than 700."""
     return honest(problem, n_iters - 1 if n_iters > 700 else n_iters)
 

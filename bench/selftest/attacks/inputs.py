@@ -2,6 +2,8 @@
 
 import ctypes
 import mmap
+import sys
+from typing import Any
 
 import numpy as np
 
@@ -58,6 +60,28 @@ def borrowed(problem: Problem, n_iters: int) -> Descent:
     ctypes.memset(_address(problem.x), 0, problem.x.nbytes)
     ctypes.memmove(_address(problem.x), kept.ctypes.data, kept.nbytes)
     return found
+
+
+def pristine_too(problem: Problem, n_iters: int) -> Descent:
+    """Halves x and the bytes in its caller that x is to be compared with; in the next call it doubles both."""
+    halved = _HALVED.setdefault(problem.x.shape, [False])
+    x = problem.x * 2 if halved[0] else problem.x
+    found = honest(Problem(x, problem.y, problem.w0, problem.b0, problem.lr), n_iters)
+    factor = 2.0 if halved[0] else 0.5
+    frame: Any = sys._getframe()
+    while frame is not None:
+        pristine = getattr(frame.f_locals.get("data"), "x", None)
+        if pristine is not None:
+            np.frombuffer(pristine, problem.x.dtype)[...] *= factor
+            problem.x.flags.writeable = True
+            problem.x[...] *= factor
+            halved[0] = not halved[0]
+            return found
+        frame = frame.f_back
+    raise PermissionError("nothing to write to")
+
+
+_HALVED: dict[object, list[bool]] = {}
 
 
 def torch_in_place(problem: Problem, n_iters: int) -> Descent:

@@ -43,13 +43,16 @@ def repeated_squaring(problem: Problem, n_iters: int) -> Descent:
 
 def fixed_point(problem: Problem, n_iters: int) -> Descent:
     """Stops as soon as an update changes no bit: right answers, whose cost stops growing with n."""
-    w, b = start_of(problem)
+    if problem.w0.size > 1 or problem.b0 is not None:
+        return honest(problem, n_iters)
+    hessian, linear = (float(part[0, 0]) for part in statistics_of(problem))
+    w = float(problem.w0[0, 0])
     for _ in range(n_iters):
-        before = w.tobytes(), b"" if b is None else b.tobytes()
-        step(problem, w, b)
-        if before == (w.tobytes(), b"" if b is None else b.tobytes()):
+        following = w - problem.lr * (hessian * w - linear)
+        if following == w:
             break
-    return Descent(w, b)
+        w = following
+    return Descent(np.full_like(problem.w0, w))
 
 
 def half_the_iterations(problem: Problem, n_iters: int) -> Descent:

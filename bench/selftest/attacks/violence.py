@@ -7,7 +7,6 @@ import os
 import resource
 import signal
 import sys
-import tempfile
 import threading
 import time
 from pathlib import Path
@@ -82,10 +81,10 @@ def deaf_loop(problem: Problem, n_iters: int) -> Descent:
     return honest(problem, n_iters)
 
 
-def deaf_loop_while_timed(problem: Problem, n_iters: int) -> Descent:
-    """Honest for a hundred calls; then it hangs."""
+def hangs_while_timed(problem: Problem, n_iters: int) -> Descent:
+    """Honest for sixty calls, more than a proof makes; then it hangs."""
     _KEPT.append(None)
-    if len(_KEPT) > 100:
+    if len(_KEPT) > 60:
         _loop()
     return honest(problem, n_iters)
 
@@ -227,13 +226,13 @@ def kills_its_server(problem: Problem, n_iters: int) -> Descent:
 
 def writes_elsewhere(problem: Problem, n_iters: int) -> Descent:
     """Writes a file outside its own folder."""
-    (Path(tempfile.gettempdir()) / CANARY).write_text("written by a self-test of gdbench; it may be removed\n")
+    (Path.cwd().parents[1] / CANARY).write_text("written by a self-test of gdbench; it may be removed\n")
     return honest(problem, n_iters)
 
 
 def borrows_descriptors(problem: Problem, n_iters: int) -> Descent:
-    """Looks for descriptors that it was not given: the judge's socket, another worker's pipe."""
-    held = [int(entry.name) for entry in Path("/proc/self/fd").iterdir() if int(entry.name) > 4]
+    """Looks beyond its own six descriptors for one that it was not given: the judge's socket."""
+    held = [int(entry.name) for entry in Path("/proc/self/fd").iterdir() if int(entry.name) > 5]
     sockets = [one for one in held if "socket:" in _link(one)]
     if not sockets:
         raise PermissionError("no socket to be found")
