@@ -3,7 +3,9 @@
 Importing this module imports no array library but NumPy; torch is imported inside the functions of its backend.
 """
 
+import errno
 import platform
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -163,8 +165,8 @@ class NumpyBackend:
         return None
 
     def out_of_memory(self, error: BaseException) -> bool:
-        """NumPy raises `MemoryError`."""
-        return isinstance(error, MemoryError)
+        """NumPy raises `MemoryError`; a mapping that the kernel refuses is an `OSError`."""
+        return isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == errno.ENOMEM)
 
 
 class TorchBackend:
@@ -194,11 +196,9 @@ class TorchBackend:
         """A fresh tensor that shares no memory with ``data``."""
         import torch  # noqa: PLC0415
 
-        tensor = torch.empty(shape, dtype=getattr(torch, dtype.name), device="cpu")
-        # Through NumPy, since torch warns of memory that it must not write to.
-        host = _host_array(tensor)
-        host[...] = np.ndarray(shape, host.dtype, data)
-        return tensor if device == "cpu" else tensor.to(device)
+        _warn_of_read_only_memory()
+        tensor = torch.frombuffer(data, dtype=getattr(torch, dtype.name)).reshape(shape)
+        return tensor.clone() if device == "cpu" else tensor.to(device, copy=True)
 
     def facts(self, name: str, array: object) -> ArrayFacts:
         """Shape, dtype and device; a subclass is looked at as the plain tensor beneath it."""
@@ -241,7 +241,7 @@ class TorchBackend:
 
     def out_of_memory(self, error: BaseException) -> bool:
         """``torch.OutOfMemoryError``, and the plain `RuntimeError` of torch's CPU allocator."""
-        if isinstance(error, MemoryError):
+        if NUMPY.out_of_memory(error):
             return True
         if not isinstance(error, RuntimeError):
             return False
@@ -324,6 +324,16 @@ def _dtype_name(dtype: np.dtype[Any]) -> str:
 @cache
 def _torch_name(dtype_or_device: object) -> str:
     return str(dtype_or_device).removeprefix("torch.")
+
+
+@cache
+def _warn_of_read_only_memory() -> None:
+    """Have torch say once, unheard, that it must not write to such memory: every tensor there is cloned before use."""
+    import torch  # noqa: PLC0415
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.frombuffer(bytes(1), dtype=torch.uint8)
 
 
 def _plain_tensor(tensor: Any) -> Any:

@@ -149,8 +149,9 @@ def _enter_user_namespace() -> None:
 def _keep(server: socket.socket, ending: int, limit_processes: bool) -> NoReturn:
     """Make a namespace for each byte; a process may make one only once, so a child does."""
     try:
-        prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-        prctl(PR_SET_CHILD_SUBREAPER, 1)
+        with contextlib.suppress(OSError):
+            prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+            prctl(PR_SET_CHILD_SUBREAPER, 1)
         # Nobody waits for the children: they leave no zombies.
         signal.signal(signal.SIGCHLD, signal.SIG_IGN)
         while server.recv(1):

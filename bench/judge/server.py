@@ -197,7 +197,7 @@ def _keeper(on: Mechanisms) -> tuple[Keeper | None, str]:
     try:
         return Keeper(limit_processes=Mechanism.PROCESS_LIMIT in on), ""
     except (AttributeError, OSError) as error:
-        return None, str(error)
+        return None, getattr(error, "strerror", None) or str(error)
 
 
 def main(backend: str, kind: str, descriptor: str, directory: str, mechanisms: str) -> None:
