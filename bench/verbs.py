@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from bench.arguments import Arguments, as_started, options_of, request_of, run_at
 from bench.errors import UsageError
 from bench.exit_codes import HARNESS_FAILED, INTERRUPTED, NOT_AS_EXPECTED, OK
+from bench.report.text import complain
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -30,7 +31,7 @@ def list_(arguments: Arguments) -> int:
     from bench.problems.catalogue import CATALOGUE, select
     from bench.report.terminal import problem_table, variant_table
 
-    variants = chosen_variants(request_of(arguments), complain=_complain)
+    variants = chosen_variants(request_of(arguments), complain=complain)
     problems = select(arguments.problem) if arguments.problem else list(CATALOGUE)
     if arguments.json:
         described = [{"name": p.name, "default": p.default, "summary": p.summary, "source": p.source} for p in problems]
@@ -80,7 +81,7 @@ def time_(arguments: Arguments) -> int:
                 failed |= one.failed
     _show(arguments, verdicts, timings)
     if not interrupted and not any(one.verdict.proved for one in judged):
-        _complain("no cell is proved, so nothing was timed; the verdicts say why")
+        complain("no cell is proved, so nothing was timed; the verdicts say why")
     if arguments.json:
         document = timings_document(run_environment(options), _a_row_for_every_cell(verdicts, timings))
         _write_json(arguments.json, document | {"verdicts": verdicts})
@@ -103,7 +104,7 @@ def run_(arguments: Arguments) -> int:
     # The folder not before the plan is known: a request that cannot be carried out leaves no run unfinished.
     with (
         _harness(arguments, options) as (harness, cells),
-        resume_run(resumed, options, cells, _complain)
+        resume_run(resumed, options, cells, complain)
         if resumed
         else start_run(Path(arguments.results), options, _command(), cells) as folder,
     ):
@@ -114,7 +115,7 @@ def run_(arguments: Arguments) -> int:
                     failed |= one.failed
         done, no_page = finish_run(folder, interrupted=bool(interrupted))
     if no_page is not None:
-        _complain(no_page)
+        complain(no_page)
     _show(arguments, done.verdicts, done.timings)
     if not arguments.quiet:
         console = _console(arguments)
@@ -149,7 +150,7 @@ def gate_(arguments: Arguments) -> int:
                 devices=asked.devices or requirement.device,
                 dtypes=asked.dtypes or requirement.dtype,
             )
-            chosen = [cell for cell in harness.plan(request, _complain) if asked_for(cell, asked)]
+            chosen = [cell for cell in harness.plan(request, complain) if asked_for(cell, asked)]
             cells += chosen
             demands += [requirement] * len(chosen)
         if not cells:
@@ -180,13 +181,13 @@ def explain_(arguments: Arguments) -> int:
     if picture is not None:
         require_kind(picture)
     with Harness(options) as harness:
-        for story in harness.stories(request, _complain):
+        for story in harness.stories(request, complain):
             print(explanation(story))
             if picture is not None and write_picture(story, picture):
                 print(f"\nThe picture is in {picture}.")
                 picture = None
     if picture is not None:
-        _complain("there is no picture: nothing was seen of the variant that could be drawn")
+        complain("there is no picture: nothing was seen of the variant that could be drawn")
     return OK
 
 
@@ -273,7 +274,7 @@ def _harness(arguments: Arguments, options: "Options") -> "Iterator[tuple[Harnes
 
     request = request_of(arguments)
     with Harness(options) as harness:
-        yield harness, harness.plan(request, _complain)
+        yield harness, harness.plan(request, complain)
 
 
 @contextmanager
@@ -285,7 +286,7 @@ def _finishing(arguments: Arguments) -> Iterator[list[bool]]:
     except KeyboardInterrupt:
         interrupted.append(True)
         if not arguments.quiet:
-            _complain("interrupted; what is finished is kept")
+            complain("interrupted; what is finished is kept")
 
 
 def _with_progress(cells: Sequence[T], arguments: Arguments) -> Iterator[T]:
@@ -402,7 +403,3 @@ def _write(path: Path, text: str) -> None:
         path.write_text(text, encoding="utf-8")
     except OSError as error:
         raise UsageError(f"{path} cannot be written: {error.strerror}. Name another file.") from None
-
-
-def _complain(message: str) -> None:
-    print(f"gdbench: {message}", file=sys.stderr)

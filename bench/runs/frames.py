@@ -3,6 +3,7 @@
 import csv
 import io
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
@@ -26,6 +27,7 @@ ROWS_LIMIT = 2**24
 UNPACKED_LIMIT_BYTES = 2**31
 """A table that unpacks to more is not read."""
 
+_QUOTED_OR_LINE_END = re.compile(r'("[^"]*")|\r\n')
 _FORMULA_STARTS = r"[=+\-@\t\r\n]"
 
 
@@ -113,8 +115,9 @@ def csv_bytes(frame: pd.DataFrame) -> bytes:
     for name in safe.columns[[isinstance(dtype, pd.StringDtype) for dtype in safe.dtypes]]:
         formula = safe[name].str.match(_FORMULA_STARTS).fillna(False)
         safe[name] = safe[name].mask(formula.astype(bool), "'" + safe[name])
-    text = safe.to_csv(index=False, lineterminator="\n", quoting=csv.QUOTE_MINIMAL)
-    return text.encode("utf-8")
+    # Before Python 3.13 a carriage return is quoted only where the line end has one; unquoted it would begin a row.
+    text = safe.to_csv(index=False, lineterminator="\r\n", quoting=csv.QUOTE_MINIMAL)
+    return _QUOTED_OR_LINE_END.sub(lambda found: found[1] or "\n", text).encode("utf-8")
 
 
 def _load_folder(folder: Path) -> Run:
