@@ -12,7 +12,7 @@ from pathlib import Path
 from bench.judge import landlock
 from bench.judge.kernel import PR_SET_PDEATHSIG, prctl
 from bench.judge.mechanisms import Mechanism, Mechanisms
-from bench.judge.namespace import MOST_PROCESSES
+from bench.judge.namespace import MOST_PROCESSES, see_own_processes
 
 FILE_LIMIT_BYTES = 1 << 28
 """No file that a worker writes grows beyond this: far above what compilers cache, far below a full disk."""
@@ -35,6 +35,9 @@ _CACHES = (
 """Where libraries put what they keep: in the worker's own folder, the only one that it may write to."""
 
 _WRITABLE_DEVICES = (Path("/dev/null"), Path("/dev/zero"), Path("/dev/full"), Path("/dev/tty"))
+_SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - its own, or not written to
+"""Where semaphores of multiprocessing are."""
+
 _FOR_ACCELERATORS = (Path("/dev"), Path("/proc"))
 """A driver opens its devices for writing, and names its threads under /proc."""
 
@@ -57,18 +60,23 @@ def take_descriptors(descriptors: list[int], *, close_others: bool) -> None:
         os.closerange(WORKER_DESCRIPTORS, os.sysconf("SC_OPEN_MAX"))
 
 
-def confine(directory: str, on: Mechanisms, *, accelerator: bool, own_users: bool) -> dict[str, str]:
+def confine(
+    directory: str, on: Mechanisms, *, accelerator: bool, own_processes: bool, own_users: bool
+) -> dict[str, str]:
     """Give up what a worker does not need.
 
     Args:
         directory: its own, in which it runs.
         on: the mechanisms that are switched on.
         accelerator: whether it is to reach devices other than the CPU.
+        own_processes: whether it lives in a PID namespace.
         own_users: whether it lives in a user namespace, where a limit on processes counts these alone.
 
     Returns:
         The names of those that are at work, each with what there is to say of it.
     """
+    # Before the folder is entered: what is mounted later would not be seen from inside it.
+    own_shared = own_processes and see_own_processes()
     os.chdir(directory)
     for variable, folder in _CACHES:
         os.environ[variable] = os.path.join(directory, folder)
@@ -84,7 +92,8 @@ def confine(directory: str, on: Mechanisms, *, accelerator: bool, own_users: boo
         _at_most(resource.RLIMIT_NPROC, MOST_PROCESSES)
         at_work[Mechanism.PROCESS_LIMIT.name] = f"{MOST_PROCESSES} at once"
     if Mechanism.LANDLOCK in on:
-        folders = [Path(directory), *(_FOR_ACCELERATORS if accelerator else ())]
+        shared = (_SHARED_MEMORY,) if own_shared else ()
+        folders = [Path(directory), *shared, *(_FOR_ACCELERATORS if accelerator else ())]
         with contextlib.suppress(OSError):
             at_work[Mechanism.LANDLOCK.name] = str(landlock.restrict(folders, _WRITABLE_DEVICES))
     return at_work

@@ -8,6 +8,7 @@ from functools import cache
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
 PR_SET_NO_NEW_PRIVS = 38
+CLONE_NEWNS = 0x0002_0000
 CLONE_NEWUSER = 0x1000_0000
 CLONE_NEWPID = 0x2000_0000
 _CAP_SYS_ADMIN = 21
@@ -26,6 +27,11 @@ def unshare(flags: int) -> None:
 def setns(descriptor: int, flags: int) -> None:
     """Put this process, or its future children, into the namespace that a descriptor stands for."""
     _call("setns", descriptor, flags)
+
+
+def mount(kind: str, target: str, flags: int, options: str = "") -> None:
+    """Mount a file system of some kind, or change how one is mounted where the kind is ``none``."""
+    _call("mount", kind.encode(), target.encode(), kind.encode(), ctypes.c_ulong(flags), options.encode())
 
 
 def system_call(number: int, *arguments: object) -> int:

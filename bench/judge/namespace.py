@@ -17,11 +17,13 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 from bench.judge.kernel import (
+    CLONE_NEWNS,
     CLONE_NEWPID,
     CLONE_NEWUSER,
     PR_SET_CHILD_SUBREAPER,
     PR_SET_PDEATHSIG,
     may_administer,
+    mount,
     prctl,
     setns,
     unshare,
@@ -33,6 +35,8 @@ MOST_PROCESSES = 512
 _OWN_LIMIT_SINCE = (6, 14)
 """Since this kernel each PID namespace has its own pid_max; before, writing it would change the whole machine's."""
 _GONE_SECONDS = 5.0
+_SHARED_BYTES = 1 << 28
+_MS_NOSUID, _MS_NODEV, _MS_REC, _MS_PRIVATE = 0x2, 0x4, 0x4000, 0x4_0000
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +130,26 @@ class Keeper:
         os.close(self._lifeline)
         with contextlib.suppress(ChildProcessError):
             os.waitpid(self.pid, 0)
+
+
+def see_own_processes() -> bool:
+    """In a namespace: give this process a /proc of its own, and a small empty /dev/shm.
+
+    Otherwise a process number that it knows as its own would be another's under /proc.
+
+    Returns:
+        Whether what is written to /dev/shm is its own and goes with it.
+    """
+    try:
+        unshare(CLONE_NEWNS)
+        mount("none", "/", _MS_REC | _MS_PRIVATE)
+        mount("tmpfs", "/dev/shm", _MS_NOSUID | _MS_NODEV, f"size={_SHARED_BYTES}")  # noqa: S108 - a name for it
+    except OSError:
+        return False
+    # Where parts of /proc are hidden, in a container say, an unprivileged process may not have another.
+    with contextlib.suppress(OSError):
+        mount("proc", "/proc", _MS_NOSUID | _MS_NODEV)
+    return True
 
 
 def has_own_process_limit() -> bool:

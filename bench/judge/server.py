@@ -96,8 +96,13 @@ class Server:
             # In a namespace the parent has no number, and the first process dies with the server anyway.
             if server is not None and os.getppid() != server:
                 os._exit(1)
-            own_users = self._keeper is not None and self._keeper.own_users
-            at_work |= confinement.confine(directory, self._on, accelerator=self._spawns, own_users=own_users)
+            at_work |= confinement.confine(
+                directory,
+                self._on,
+                accelerator=self._spawns,
+                own_processes=self._keeper is not None,
+                own_users=self._keeper is not None and self._keeper.own_users,
+            )
             os.write(tell, json.dumps(at_work).encode())
             os.close(tell)
             confinement.take_descriptors(descriptors, close_others=Mechanism.CLOSED_DESCRIPTORS in self._on)

@@ -214,6 +214,19 @@ def test_descriptors_and_numbers(variant_at: VariantAt, problem: Problem) -> Non
     assert "PID namespace" not in isolation
 
 
+@linux
+def test_a_worker_sees_its_own_processes_only(variant_at: VariantAt, problem: Problem) -> None:
+    before = set(Path("/dev/shm").iterdir())
+    reply, isolation = ask(variant_at("prying.py:looks_at_processes"), problem)
+    if "PID namespace" not in isolation:
+        pytest.skip("this system permits no PID namespaces")
+    assert isinstance(reply, Answer), reply
+    assert (reply.w == 2).all()
+    assert reply.b is not None
+    assert (reply.b == 0).all()
+    assert set(Path("/dev/shm").iterdir()) == before
+
+
 def test_without_the_cap_all_that_is_printed_is_kept(variant_at: VariantAt, problem: Problem) -> None:
     sizes = []
     for on in (ALL, all_but(M.CAPPED_OUTPUT)):
@@ -305,7 +318,7 @@ def test_a_system_that_has_none_of_it_judges_all_the_same(
     monkeypatch: pytest.MonkeyPatch, variant_at: VariantAt, problem: Problem, tmp_path: Path
 ) -> None:
     (tmp_path / "sitecustomize.py").write_text(BARE)
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join((str(tmp_path), str(Path(landlock.__file__).parents[2]))))
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join((str(tmp_path), *filter(None, sys.path))))
     monkeypatch.delattr(os, "pidfd_open")
     monkeypatch.delattr(os, "memfd_create")
     reply, isolation = ask(variant_at("honest.py:honest"), problem)

@@ -3,6 +3,7 @@
 import ctypes
 import gc
 import mmap
+import multiprocessing
 import os
 import struct
 import sys
@@ -101,6 +102,15 @@ def counts(problem: Problem, n_iters: int) -> Descent:
     """Its descriptors, its process number and that of its parent."""
     seen = (len(os.listdir("/proc/self/fd")) - 1, os.getpid(), os.getppid())
     return Descent(np.broadcast_to(np.array(seen, float), problem.w0.shape).copy(), problem.b0)
+
+
+def looks_at_processes(problem: Problem, n_iters: int) -> Descent:
+    """How many processes it sees, and whether the number that it has is its own there; multiprocessing works."""
+    seen = [entry for entry in os.listdir("/proc") if entry.isdigit()]
+    with open(f"/proc/{os.getpid()}/stat") as file:
+        own = int(file.read().split()[4])
+    multiprocessing.Lock()
+    return Descent(np.full_like(problem.w0, len(seen)), np.full_like(problem.b0, own - os.getpgid(0)))
 
 
 def works_after_its_answer(problem: Problem, n_iters: int) -> Descent:
