@@ -15,6 +15,7 @@ from bench.judge.mechanisms import ALL, Mechanism, Mechanisms
 from bench.problems.problem import Problem
 from bench.proof.subject import Answer, Failure, Subject
 from bench.proof.verdict import ProvedVerdict
+from bench.timing.asleep import NOTICED_NS, asleep_ns
 from bench.timing.interval import PATIENCE, conclude
 from bench.timing.plan import Budget, Plan, calibrate, refined
 from bench.timing.record import Rejected, Timing, Void
@@ -142,12 +143,17 @@ class _Cell:
 
     def launch(self, order: random.Random, budget: Budget, wanted: int, deadline: float) -> Outcome | None:
         self.launched += 1
+        asleep_before_ns = asleep_ns()
         try:
             with self.job.launcher() as subject:
                 first = self._call(subject, 1)
                 plan, samples = self._planned(subject, order, budget)
         except _Ended as ended:
             return ended.outcome
+        if asleep_ns() - asleep_before_ns > NOTICED_NS:
+            # A processor that wakes is cold and slow: nothing of this launch counts, and there will be another.
+            self.plan = self.plan if self.launches else None
+            return None
         self.launches.append(Launch(first.elapsed_ns, samples))
         return conclude(
             self.job.verdict,
