@@ -89,6 +89,7 @@ def complaints(run: Path, cells: int) -> list[str]:
 
 def run_of(place: Path, cells: int, *, hostile: bool) -> tuple[Path, int, float]:
     """The run folder, the exit code and the seconds of a run."""
+    place.mkdir()
     target = place / "cells.py"
     target.write_text(source(cells, hostile=hostile))
     began = time.perf_counter()
@@ -110,17 +111,23 @@ def main() -> int:
     """Run it, and say what came of it."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cells", type=int, default=500)
-    parser.add_argument("--calm", type=int, default=60, help="honest cells of the run beside it")
+    parser.add_argument(
+        "--calm", type=int, default=60, help="honest cells of each of the two runs without hostile ones"
+    )
     parser.add_argument("--output", type=Path)
     asked = parser.parse_args()
-    with tempfile.TemporaryDirectory() as first, tempfile.TemporaryDirectory() as second:
-        run, code, seconds = run_of(Path(first), asked.cells, hostile=True)
+    with tempfile.TemporaryDirectory() as place:
+        # Alone, beside hostile ones, and alone again: a machine that changes meanwhile shows in the two that are alike.
+        before, hostile, after = (
+            run_of(Path(place) / name, cells, hostile=name == "hostile")
+            for name, cells in (("before", asked.calm), ("hostile", asked.cells), ("after", asked.calm))
+        )
+        run, code, seconds = hostile
         found = complaints(run, asked.cells)
-        calm, calm_code, _ = run_of(Path(second), asked.calm, hostile=False)
-        found += complaints(calm, asked.calm)
-        same = bench.load(run).verdicts["evidence"].iloc[0] == bench.load(calm).verdicts["evidence"].iloc[0]
-        if not same:
-            found.append("the honest cells have other verdicts beside hostile ones than alone")
+        for calm, calm_code, _ in (before, after):
+            found += complaints(calm, asked.calm) + ([f"the run alone exits with {calm_code}"] if calm_code else [])
+            if bench.load(run).verdicts["evidence"].iloc[0] != bench.load(calm).verdicts["evidence"].iloc[0]:
+                found.append("the honest cells have other verdicts beside hostile ones than alone")
         statuses = Counter(str(status) for status in bench.load(run).verdicts["status"])
         result = {
             "cells": asked.cells,
@@ -128,14 +135,14 @@ def main() -> int:
             "seconds": round(seconds, 1),
             "statuses": dict(sorted(statuses.items())),
             "honest_beside_hostile": times_of(run),
-            "honest_alone": {"exit_code": calm_code, **times_of(calm)},
+            "honest_alone": {"before": times_of(before[0]), "after": times_of(after[0])},
             "complaints": found,
             "environment": environment({}),
         }
     print(json.dumps({name: value for name, value in result.items() if name != "environment"}, indent=1))
     if asked.output is not None:
         asked.output.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-    return 0 if code == 1 and calm_code == 0 and not found else 1
+    return 0 if code == 1 and not found else 1
 
 
 if __name__ == "__main__":
