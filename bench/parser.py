@@ -147,7 +147,12 @@ def _selection(parser: argparse.ArgumentParser, *, targets: bool = True) -> None
 def _proof(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("proof")
     group.add_argument("--deadline", type=float, default=10.0, metavar="SECONDS", help="for one call (default: 10)")
-    group.add_argument("--memory", type=float, metavar="GIB", help="of a worker's data (default: no limit)")
+    group.add_argument(
+        "--memory",
+        type=float,
+        metavar="GIB",
+        help="of a worker on the CPU, beyond its libraries (default: half of what is free, 16 at most)",
+    )
     group.add_argument("--threads", type=int, default=1, metavar="N", help="of the array library (default: 1)")
     group.add_argument("--iterations", type=int, metavar="N", help="watch at least N iterations of each problem")
     group.add_argument("--seed", type=int, default=0, metavar="N", help="of orders and fresh starts (default: 0)")

@@ -59,6 +59,7 @@ def ask(
 STOPPED: list[tuple[str, Mechanism, tuple[Mechanism, ...], Status, str]] = [
     ("changes_x_and_what_it_is_compared_with", M.SEALED_INPUTS, (), Status.BROKEN, "changed x of the problem"),
     ("maps_much_shared_memory", M.MEMORY_LIMIT, (), Status.OUT_OF_MEMORY, "Cannot allocate memory"),
+    ("forges_an_answer", M.CHECKED_REPLIES, (), Status.CRASHED, "it answers request 0, not 3"),
     ("makes_a_large_file", M.FILE_LIMITS, (), Status.BROKEN, "File too large"),
     ("starts_many_processes", M.PROCESS_LIMIT, (), Status.BROKEN, "Resource temporarily unavailable"),
 ]

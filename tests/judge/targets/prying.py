@@ -14,6 +14,9 @@ from typing import Any
 import numpy as np
 
 from bench import Descent, Problem
+from bench.backends import ArrayFacts
+from bench.judge.protocol import pack_reply
+from bench.proof.contract import RawArray, RawReply
 
 HELPER_NAME = "gdbench-test-helper"
 HELPER = [sys.executable, "-c", "import time; time.sleep(60)", HELPER_NAME]
@@ -50,6 +53,18 @@ def makes_writeable(problem: Problem, n_iters: int) -> Descent:
 
 def stops_the_clock(problem: Problem, n_iters: int) -> Descent:
     time.perf_counter_ns = lambda: 7  # type: ignore[assignment]
+    return start(problem)
+
+
+def forges_an_answer(problem: Problem, n_iters: int) -> Descent:
+    """One that nothing is wrong with but its sequence number."""
+
+    def raw(array: Any) -> RawArray:
+        return RawArray(ArrayFacts(array.shape, "float64", "cpu"), np.full(array.shape, 7.0).tobytes())
+
+    head, blocks = pack_reply(RawReply(raw(problem.w0), raw(problem.b0)), sequence=0)
+    os.write(4, head + b"".join(blocks))
+    time.sleep(60)
     return start(problem)
 
 
