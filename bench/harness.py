@@ -194,7 +194,14 @@ class Harness:
         with launched as subject:
             recorder = Recorder(subject) if exchange is not None and isinstance(subject, Worker) else None
             asked = subject if recorder is None else recorder
-            proof = prove(asked, cell.data, dtype_named(cell.dtype), computes_in=computes_in, iterations=iterations)
+            proof = prove(
+                asked,
+                cell.data,
+                dtype_named(cell.dtype),
+                computes_in=computes_in,
+                iterations=iterations,
+                needs_power=Mechanism.POWER in self.options.mechanisms,
+            )
             if exchange is not None and recorder is not None:
                 exchange += recorder.blobs(cell.data, cell.dtype, cell.device, computes_in, iterations)
             if self.options.in_process:

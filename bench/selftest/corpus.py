@@ -8,6 +8,9 @@ from bench.judge.mechanisms import Mechanism
 from bench.proof.verdict import Status
 from bench.variants.contract import Variant, VariantFunction
 
+USUAL_PROBLEM = "line-4"
+"""Small, without a bias, and converged to the last bit after some hundreds of iterations."""
+
 _PACKAGE = "bench.selftest"
 
 
@@ -43,6 +46,7 @@ class Attack:
         caught_by: what sees to it.
         statuses: what its verdict may be, where it must be rejected.
         dtype: of its cell.
+        problem: of its cell.
         twin: the control that it is timed against.
         waits: whether it costs the deadline of a call.
     """
@@ -53,6 +57,7 @@ class Attack:
     caught_by: Mechanism | Check
     statuses: tuple[Status, ...] = (Status.WRONG,)
     dtype: str = "float64"
+    problem: str = USUAL_PROBLEM
     twin: str = "plain"
     waits: bool = False
 
@@ -106,6 +111,9 @@ _EITHER = (Status.BROKEN, Status.CRASHED)
 _REJECTED, _TIMED, _FLAGGED, _COST = Outcome
 _M, _C = Mechanism, Check
 
+_LONG = "gaussian:n=2060,d=1,bias=no"
+"""So many samples that a sum in float16 may lose everything: nothing can be told apart there."""
+
 ATTACKS = (
     # Remembering.
     Attack("caching", "answers_by_identity", _TIMED, _M.CHECKED_ANSWERS),
@@ -131,6 +139,7 @@ ATTACKS = (
     Attack("shortcuts", "at_most_fifty", _REJECTED, _C.ITERATES),
     Attack("shortcuts", "early_stop", _REJECTED, _C.ITERATES),
     Attack("shortcuts", "nothing", _REJECTED, _C.ITERATES),
+    Attack("shortcuts", "declines_the_probes", _REJECTED, _M.POWER, (Status.JUDGE_ERROR,), "float16", problem=_LONG),
     Attack("shortcuts", "momentum", _REJECTED, _C.ITERATES),
     Attack("shortcuts", "single_precision", _REJECTED, _C.ITERATES),
     # Honest while watched.
@@ -177,6 +186,7 @@ ATTACKS = (
     Attack("answers", "not_a_number", _REJECTED, _M.NOT_FINITE, _BROKEN),
     Attack("answers", "not_a_number_when_long", _REJECTED, _M.NOT_FINITE, _BROKEN),
     Attack("answers", "infinite", _REJECTED, _M.NOT_FINITE, _BROKEN),
+    Attack("answers", "infinite_when_timed", _TIMED, _M.NOT_FINITE),
     Attack("answers", "losses_not_a_number", _REJECTED, _M.NOT_FINITE, _BROKEN),
     Attack("answers", "made_up_losses", _REJECTED, _C.ITERATES),
     Attack("answers", "objects", _REJECTED, _C.CONTRACT, _BROKEN),

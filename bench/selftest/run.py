@@ -18,22 +18,19 @@ from bench.problems.catalogue import find
 from bench.proof.subject import Failure
 from bench.proof.verdict import Status
 from bench.selftest.attacks.violence import CANARY, DAEMON
-from bench.selftest.corpus import ATTACKS, CONTROLS, Attack, Outcome, control
+from bench.selftest.corpus import ATTACKS, CONTROLS, USUAL_PROBLEM, Attack, Outcome, control
 from bench.selftest.rows import Row
 from bench.timing.plan import Budget
 from bench.timing.record import Rejected, Timing, Void
 from bench.variants.contract import Variant
 
-PROBLEM = "line-4"
-"""Small, without a bias, and converged to the last bit after some hundred iterations."""
-
 LEAST_RATIO = 0.9
 """An attack is timed at its true cost when it does not come out cheaper than this share of its honest twin."""
 
 OPTIONS = Options(
-    limits=WorkerLimits(call_seconds=1.0, memory_bytes=1 << 30),
+    limits=WorkerLimits(call_seconds=2.0, memory_bytes=1 << 30),
     launches=3,
-    budget=Budget(sampling_ns=10_000_000, longest_ns=60_000_000, stretch=2, total_seconds=20.0),
+    budget=Budget(sampling_ns=12_000_000, longest_ns=80_000_000, stretch=2, total_seconds=20.0),
 )
 """Short deadlines and few launches: what is to be told apart differs by far more than a tenth."""
 
@@ -67,14 +64,24 @@ def selftest(
     with Harness(options) as harness:
         presence = harness.presence()
         proofs: dict[str, _Proved] = {}
-        for variant, dtype in [(one.variant, one.dtype) for one in attacks] + [(one, "float64") for one in honest]:
+        for cell in [*(attack_cell(one) for one in attacks), *(control_cell(one) for one in honest)]:
             if on_row is not None:
-                on_row(variant.name)
-            proofs[variant.name] = _prove(harness, variant, dtype)
+                on_row(cell.variant.name)
+            proofs[cell.variant.name] = _prove(harness, cell)
         timed = _timed(harness, [proofs[one.name].proved for one in attacks if one.timed], proofs, honest, attacks)
         rows = [_attack_row(one, proofs[one.name], timed, presence) for one in attacks]
         rows += [_control_row(variant, proofs[variant.name], timed.get(variant.name)) for variant in honest]
     return rows, presence
+
+
+def attack_cell(one: Attack) -> Cell:
+    """Where an attack is tried."""
+    return Cell(one.variant, one.problem, find(one.problem).problem, "cpu", one.dtype)
+
+
+def control_cell(variant: Variant) -> Cell:
+    """Where a control is, and an attack's honest twin."""
+    return Cell(variant, USUAL_PROBLEM, find(USUAL_PROBLEM).problem, "cpu", "float64")
 
 
 def _here(variant: Variant) -> bool:
@@ -85,10 +92,10 @@ def _here(variant: Variant) -> bool:
     return True
 
 
-def _prove(harness: Harness, variant: Variant, dtype: str) -> _Proved:
-    _clean()
-    proved = harness.prove(Cell(variant, PROBLEM, find(PROBLEM).problem, "cpu", dtype))
-    return _Proved(proved, _harm())
+def _prove(harness: Harness, cell: Cell) -> _Proved:
+    clean()
+    proved = harness.prove(cell)
+    return _Proved(proved, harm())
 
 
 def _timed(
@@ -103,9 +110,11 @@ def _timed(
     twins = {control(one.twin).name for one in attacks if one.timed}
     beside = [proofs[one.name].proved for one in honest if one.name not in names]
     missing = twins - {one.cell.variant.name for one in beside}
-    beside += [_prove(harness, control(name), "float64").proved for name in CONTROLS if control(name).name in missing]
+    beside += [
+        _prove(harness, control_cell(control(name))).proved for name in CONTROLS if control(name).name in missing
+    ]
     found = {one.cell.variant.name: one for one in harness.time([*proved, *beside])}
-    _clean()
+    clean()
     return found
 
 
@@ -188,7 +197,7 @@ def _control_row(variant: Variant, seen: _Proved, timed: Timed | None) -> Row:
     )
 
 
-def _harm() -> str:
+def harm() -> str:
     """What an attack left on the machine; empty where nothing."""
     left = [entry.name for entry in Path(tempfile.gettempdir()).glob(f"{CANARY}*")]
     if left:
@@ -204,7 +213,7 @@ def _is_daemon(comm: Path) -> bool:
     return False
 
 
-def _clean() -> None:
+def clean() -> None:
     """Remove what attacks leave in the temporary folder where nothing stops them."""
     for entry in Path(tempfile.gettempdir()).glob("gdbench-selftest-*"):
         if entry.is_dir():

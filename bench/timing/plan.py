@@ -73,7 +73,8 @@ def calibrate(elapsed_ns: Callable[[int], int], budget: Budget, max_n: int) -> P
     """Grow n until a call is long enough, then choose the two n.
 
     Args:
-        elapsed_ns: makes one call with that many iterations in a warm worker and returns its wall time.
+        elapsed_ns: makes one call with that many iterations in a warm worker and returns its wall time, without what it
+            waited for a processor.
         budget: how long calls may be, and how many.
         max_n: the most iterations that may be asked for, at least 2.
 
@@ -84,7 +85,10 @@ def calibrate(elapsed_ns: Callable[[int], int], budget: Budget, max_n: int) -> P
     n, rise_ns = 1, 0
     while rise_ns < budget.target_block_ns and n < max_n:
         n = min(max_n, _next_n(n, rise_ns, single_ns, budget))
-        rise_ns = max(0, _least(elapsed_ns, n, budget) - single_ns)
+        least_ns = _least(elapsed_ns, n, budget)
+        # A longer call that is shorter shows that the single ones met no quiet moment.
+        single_ns = min(single_ns, least_ns)
+        rise_ns = least_ns - single_ns
     per_iteration_ns = rise_ns / (n - 1)
     return plan_for(per_iteration_ns, max(0.0, single_ns - per_iteration_ns), budget, max_n)
 

@@ -168,7 +168,7 @@ class _Cell:
 
     def _planned(self, subject: Subject, order: random.Random, budget: Budget) -> tuple[Plan, tuple[Sample, ...]]:
         if self.plan is None:
-            self.plan = calibrate(lambda n: self._call(subject, n).elapsed_ns, budget, self.job.max_n)
+            self.plan = calibrate(lambda n: self._call(subject, n).running_ns, budget, self.job.max_n)
         samples = self._sample(subject, self.plan, order, budget)
         # Only the first launch that says anything may change the plan: launches with other n could not be compared.
         for _ in range(MOST_PLANS):

@@ -44,6 +44,11 @@ class Sample:
     between_ns: int = 0
 
     @property
+    def running_ns(self) -> int:
+        """What the call took beside waiting for a processor."""
+        return max(1, self.elapsed_ns - self.queue_ns)
+
+    @property
     def waited(self) -> bool:
         """Whether the call waited too long for a processor to be used."""
         return self.queue_ns - HANDOVER_NS > QUEUE_SHARE * self.elapsed_ns

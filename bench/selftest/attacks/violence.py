@@ -122,16 +122,9 @@ def prints_without_end(problem: Problem, n_iters: int) -> Descent:
 
 
 def floods_its_log(problem: Problem, n_iters: int) -> Descent:
-    """Prints past Python, by the descriptor, until the kernel stops it or a third of a gigabyte is written."""
-    if not _KEPT:
-        _KEPT.append(None)
-        piece = bytes(1 << 20)
-        end = time.monotonic() + LONGEST_SECONDS
-        for _ in range(300):
-            os.write(1, piece)
-            if time.monotonic() > end:
-                break
-        os.ftruncate(1, 0)
+    """Grows its log past Python, by the descriptor, to eight gigabytes without a byte in them."""
+    os.ftruncate(1, 1 << 33)
+    os.ftruncate(1, 0)
     return honest(problem, n_iters)
 
 
