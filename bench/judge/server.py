@@ -217,6 +217,17 @@ def main(backend: str, kind: str, descriptor: str, directory: str, mechanisms: s
     """
     judge = socket.socket(fileno=int(descriptor))
     on = frozenset(Mechanism[name] for name in mechanisms.split(",") if name)
+    imported = True
+    # The judge may be killed meanwhile.
+    with contextlib.suppress(ConnectionError):
+        imported = _prepare_and_serve(judge, backend, kind, on)
+    if imported:
+        shutil.rmtree(directory, ignore_errors=True)
+    os._exit(0)
+
+
+def _prepare_and_serve(judge: socket.socket, backend: str, kind: str, on: Mechanisms) -> bool:
+    """Whether the backend could be imported; then the judge is gone, or needs this server no more."""
     reaps = True
     if Mechanism.SUB_REAPER in on:
         try:
@@ -231,7 +242,7 @@ def main(backend: str, kind: str, descriptor: str, directory: str, mechanisms: s
             importlib.import_module(backend)
         except Exception as error:  # noqa: BLE001 - a broken installation raises anything
             _say(judge, {"failed": f"{type(error).__name__}: {error}"[:500]})
-            return
+            return False
         for module in USED_LATER.get(backend, ()):
             # Only to save time: a variant that needs it will say itself that it does not import.
             with contextlib.suppress(Exception):
@@ -241,8 +252,7 @@ def main(backend: str, kind: str, descriptor: str, directory: str, mechanisms: s
     gc.freeze()
     _say(judge, {"ready": os.getpid(), "reaps": reaps, "no_namespace": why_not})
     Server(judge, on, keeper, spawns=kind == "spawn").serve()
-    shutil.rmtree(directory, ignore_errors=True)
-    os._exit(0)
+    return True
 
 
 if __name__ == "__main__":

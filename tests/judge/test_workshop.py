@@ -283,6 +283,27 @@ os.kill(os.getpid(), 19)
     assert not folder.exists()
 
 
+def test_death_of_the_judge_while_its_server_starts_leaves_no_file(tmp_path: Path, variant_at: VariantAt) -> None:
+    program = f"""
+import os
+from bench.judge import forkserver
+from bench.judge.workshop import Workshop
+from bench.variants.contract import Variant
+def killed(*arguments):
+    print(workshop._folder.name, flush=True)
+    os.kill(os.getpid(), 9)
+forkserver.ForkServer._answer = killed
+workshop = Workshop()
+workshop.launch(Variant("test", "numpy", "test", {variant_at("honest.py:honest").target!r}), "cpu")
+"""
+    with psutil.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE) as judge:
+        folder = Path(judge.stdout.readline().decode().strip())
+    until = time.monotonic() + 20
+    while folder.exists() and time.monotonic() < until:
+        time.sleep(0.02)
+    assert not folder.exists()
+
+
 def test_devices_are_asked_of_the_backend(workshop: Workshop) -> None:
     assert workshop.devices("numpy") == ["cpu"]
     assert workshop.devices("torch")[0] == "cpu"
