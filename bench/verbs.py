@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from bench.arguments import Arguments, as_started, options_of, request_of, run_at
-from bench.errors import UsageError
+from bench.errors import DiskError, UsageError
 from bench.exit_codes import HARNESS_FAILED, INTERRUPTED, NOT_AS_EXPECTED, OK
 from bench.report.text import complain
 
@@ -108,12 +108,18 @@ def run_(arguments: Arguments) -> int:
         if resumed
         else start_run(Path(arguments.results), options, _command(), cells) as folder,
     ):
-        with _finishing(arguments) as interrupted:
-            proved = list(record_proofs(harness, _with_progress(cells, arguments), folder))
-            with _launches(arguments, len(proved), options) as on_launch:
-                for one in record_timings(harness, proved, folder, on_launch):
-                    failed |= one.failed
-        done, no_page = finish_run(folder, interrupted=bool(interrupted))
+        try:
+            with _finishing(arguments) as interrupted:
+                proved = list(record_proofs(harness, _with_progress(cells, arguments), folder))
+                with _launches(arguments, len(proved), options) as on_launch:
+                    for one in record_timings(harness, proved, folder, on_launch):
+                        failed |= one.failed
+            done, no_page = finish_run(folder, interrupted=bool(interrupted))
+        except DiskError:
+            # The disk has no room for the tables; the terminal has.
+            done = folder.finished_cells()
+            _show(arguments, done.verdicts, done.timings)
+            raise
     if no_page is not None:
         complain(no_page)
     _show(arguments, done.verdicts, done.timings)

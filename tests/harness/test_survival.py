@@ -152,7 +152,7 @@ def test_a_full_disk_is_said_and_loses_nothing_that_was_kept(tmp_path: Path, roo
 
     # What the tests print goes to files as well, where the limit would hold it up.
     done = subprocess.run(
-        command("run", *PLAN, "-o", tmp_path), preexec_fn=narrow, capture_output=True, text=True, check=False
+        command("run", *PLAN[:-1], "-o", tmp_path), preexec_fn=narrow, capture_output=True, text=True, check=False
     )
     runs = [run for run in tmp_path.iterdir() if (run / "run.json").is_file()]
     if room == 200:
@@ -167,6 +167,7 @@ def test_a_full_disk_is_said_and_loses_nothing_that_was_kept(tmp_path: Path, roo
     assert f"`gdbench run --resume {run}` does what is missing" in " ".join(done.stderr.split())
     kept = verdicts_of(run)
     pd.testing.assert_frame_equal(kept, verdicts_of(uninterrupted).head(len(kept)))
+    assert all(name in done.stdout for name in kept["variant"])
     assert code_of(["run", "--resume", str(run), "--quiet"]) == NOT_AS_EXPECTED
     pd.testing.assert_frame_equal(verdicts_of(run), verdicts_of(uninterrupted))
 
