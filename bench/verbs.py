@@ -251,7 +251,7 @@ def selftest_(arguments: Arguments) -> int:
             shown.finish()
             shown.begin(name)
 
-        rows, presence = selftest(OPTIONS, on_row=on_row)
+        rows, presence = selftest(OPTIONS, ATTACKS, CONTROLS, on_row)
     if arguments.json:
         _write_json(arguments.json, document(run_environment(OPTIONS), presence, rows))
     if not arguments.quiet:
