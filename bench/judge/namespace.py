@@ -102,12 +102,11 @@ class Keeper:
         theirs.close()
         os.close(ending)
         try:
-            first = self.make()
+            self._ask()
+            self._made: Namespace | None = self._answer()
         except OSError:
             self.close()
             raise
-        first.end()
-        first.close()
 
     def make(self) -> Namespace:
         """A new namespace with nothing in it but its first process.
@@ -115,7 +114,15 @@ class Keeper:
         Raises:
             OSError: it is not permitted, or the keeper has died.
         """
+        made, self._made = self._made or self._answer(), None
+        # The next one is made while this one is used.
+        self._ask()
+        return made
+
+    def _ask(self) -> None:
         self._socket.sendall(b"?")
+
+    def _answer(self) -> Namespace:
         message, descriptors, _, _ = socket.recv_fds(self._socket, 100, 2)
         if not message:
             raise OSError(errno.ESRCH, "the keeper of namespaces has died")
