@@ -17,7 +17,7 @@ from typing import Any
 import bench
 from bench.runs.environment import environment
 
-DEADLINE_SECONDS = 0.5
+DEADLINE_SECONDS = 1.0
 HEAD = """\
 import os, signal, sys, time
 import numpy as np
