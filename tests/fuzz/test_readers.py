@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
 from bench.runs.strict_json import from_json, plain, to_json
 from tests.fuzz.readers import READERS, read
 
