@@ -45,8 +45,8 @@ class Sample:
 
     @property
     def running_ns(self) -> int:
-        """What the call took beside waiting for a processor."""
-        return max(1, self.elapsed_ns - self.queue_ns)
+        """What the call took beside waiting for a processor; some of the waiting may be for the time after its end."""
+        return max(1, self.cpu_ns, self.elapsed_ns - self.queue_ns)
 
     @property
     def waited(self) -> bool:
