@@ -47,7 +47,7 @@ def run(*targets: str, results: str | Path = "results", options: Options | None 
     """
     with Harness(options) as harness:
         cells = harness.plan(Request(targets=targets, **selection))
-        with start_run(Path(results), harness.options, sys.argv) as folder:
+        with start_run(Path(results), harness.options, sys.argv, cells) as folder:
             proved = list(record_proofs(harness, cells, folder))
             for _ in record_timings(harness, proved, folder):
                 pass

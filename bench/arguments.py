@@ -102,6 +102,8 @@ def as_started(arguments: Arguments) -> Arguments:
             f"{folder} was not made by `gdbench run`, but by `{' '.join(command)}`, which knows its cells. "
             "Start a new run."
         )
+    if {"-h", "--help", "--version"} & set(command):
+        raise UsageError(f"{folder} has the command {' '.join(command)!r}, which starts no run. Start a new run.")
     started = build_parser().parse_args(command[1:])
     started.quiet, started.json = arguments.quiet, arguments.json
     return started

@@ -3,7 +3,9 @@
 Importing this module imports no array library but NumPy; torch is imported inside the functions of its backend.
 """
 
+import errno
 import platform
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -98,6 +100,10 @@ class Backend(Protocol):
         """Wait until ``device`` has done all that was asked of it."""
         ...
 
+    def peak_device_bytes(self, device: str) -> int | None:
+        """The most memory of ``device`` that this process's arrays have taken at once; ``None`` where nobody counts."""
+        ...
+
     def out_of_memory(self, error: BaseException) -> bool:
         """Whether ``error`` is the library's way of saying that memory ran out."""
         ...
@@ -154,9 +160,13 @@ class NumpyBackend:
     def synchronise(self, device: str) -> None:
         """Nothing: NumPy returns when it is done."""
 
+    def peak_device_bytes(self, device: str) -> int | None:  # noqa: ARG002 - a Backend
+        """None: arrays are in the worker's own memory."""
+        return None
+
     def out_of_memory(self, error: BaseException) -> bool:
-        """NumPy raises `MemoryError`."""
-        return isinstance(error, MemoryError)
+        """NumPy raises `MemoryError`; a mapping that the kernel refuses is an `OSError`."""
+        return isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == errno.ENOMEM)
 
 
 class TorchBackend:
@@ -186,9 +196,8 @@ class TorchBackend:
         """A fresh tensor that shares no memory with ``data``."""
         import torch  # noqa: PLC0415
 
-        # torch warns of memory that it must not write to, though the tensor is cloned before any use.
-        writable = bytearray(data) if memoryview(data).readonly else data
-        tensor = torch.frombuffer(writable, dtype=getattr(torch, dtype.name)).reshape(shape)
+        _warn_of_read_only_memory()
+        tensor = torch.frombuffer(data, dtype=getattr(torch, dtype.name)).reshape(shape)
         return tensor.clone() if device == "cpu" else tensor.to(device, copy=True)
 
     def facts(self, name: str, array: object) -> ArrayFacts:
@@ -222,9 +231,17 @@ class TorchBackend:
         elif device == "mps":
             torch.mps.synchronize()
 
+    def peak_device_bytes(self, device: str) -> int | None:
+        """What torch's CUDA allocator has given out at most."""
+        if not device.startswith("cuda"):
+            return None
+        import torch  # noqa: PLC0415
+
+        return int(torch.cuda.max_memory_allocated(device))
+
     def out_of_memory(self, error: BaseException) -> bool:
         """``torch.OutOfMemoryError``, and the plain `RuntimeError` of torch's CPU allocator."""
-        if isinstance(error, MemoryError):
+        if NUMPY.out_of_memory(error):
             return True
         if not isinstance(error, RuntimeError):
             return False
@@ -307,6 +324,16 @@ def _dtype_name(dtype: np.dtype[Any]) -> str:
 @cache
 def _torch_name(dtype_or_device: object) -> str:
     return str(dtype_or_device).removeprefix("torch.")
+
+
+@cache
+def _warn_of_read_only_memory() -> None:
+    """Have torch say once, unheard, that it must not write to such memory: every tensor there is cloned before use."""
+    import torch  # noqa: PLC0415
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.frombuffer(bytes(1), dtype=torch.uint8)
 
 
 def _plain_tensor(tensor: Any) -> Any:

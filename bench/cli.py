@@ -12,6 +12,7 @@ from typing import NoReturn
 from bench.errors import GdbenchError, UnavailableError, UsageError
 from bench.exit_codes import HARNESS_FAILED, INTERRUPTED, OK, USAGE
 from bench.parser import build_parser
+from bench.report.text import complain
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
@@ -48,5 +49,5 @@ def code_of(arguments: Sequence[str]) -> int:  # noqa: PLR0911 - one return an e
 
 
 def _complain(message: str, code: int) -> int:
-    print(f"gdbench: {message}", file=sys.stderr)
+    complain(message)
     return code

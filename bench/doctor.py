@@ -1,6 +1,5 @@
 """What this machine offers: backends and their devices, how variants are kept apart, clocks and arithmetic."""
 
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -16,10 +15,12 @@ from bench.runs.environment import environment
 
 def examine() -> dict[str, Any]:
     """Look at everything that a run depends on; each thing that is missing says why."""
+    with Workshop() as workshop:
+        backends, isolation = _backends(workshop), workshop.presence()
     return {
         "environment": environment(),
-        "backends": _backends(),
-        "isolation": _isolation(),
+        "backends": backends,
+        "isolation": isolation,
         "clock": {
             "resolution_ns": round(time.get_clock_info("perf_counter").resolution * 1e9),
             "run_queue": "present" if Path("/proc/self/schedstat").exists() else "absent: timings cannot be voided",
@@ -33,27 +34,11 @@ def examine() -> dict[str, Any]:
     }
 
 
-def _backends() -> dict[str, Any]:
+def _backends(workshop: Workshop) -> dict[str, Any]:
     found: dict[str, Any] = {}
-    with Workshop() as workshop:
-        for name in KNOWN:
-            try:
-                found[name] = {"devices": workshop.devices(name)}
-            except UnavailableError as error:
-                found[name] = {"unavailable": str(error)}
+    for name in KNOWN:
+        try:
+            found[name] = {"devices": workshop.devices(name)}
+        except UnavailableError as error:
+            found[name] = {"unavailable": str(error)}
     return found
-
-
-def _isolation() -> dict[str, str]:
-    linux = sys.platform == "linux"
-    here, later = "present", "absent: not built yet"
-    return {
-        "a process per cell, bytes only": here,
-        "the judge's own clock": here,
-        "deadline, SIGKILL of the process group": here,
-        "dies with its server (PR_SET_PDEATHSIG)": here if linux else "absent: Linux only",
-        "fork server for numpy and torch on cpu": here,
-        "fresh start for every timed call, every answer checked": here,
-        "memory limit (RLIMIT_DATA)": "on request: --memory" if linux else "absent: Linux only",
-        "sealed shared inputs, Landlock, PID namespace": later,
-    }

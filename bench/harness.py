@@ -9,8 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from bench.backends import BACKENDS
-from bench.dtypes import dtype_named
+from bench.dtypes import Dtype, dtype_named
 from bench.errors import UsageError
+from bench.judge.exchange import Recorder
+from bench.judge.mechanisms import ALL, Mechanism, Mechanisms
+from bench.judge.subject import Worker
 from bench.judge.workshop import WorkerLimits, Workshop
 from bench.oracle.memory import system_of
 from bench.oracle.reach import out_of_range
@@ -43,6 +46,7 @@ class Options:
         budget: of the time that timing takes.
         iterations: watch at least this many iterations of each problem; enough to see it converge where ``None``.
         in_process: run variants in this process, for debugging; nothing is then proved.
+        mechanisms: those that are switched on; a test of one leaves it out.
     """
 
     limits: WorkerLimits = field(default_factory=WorkerLimits)
@@ -51,15 +55,21 @@ class Options:
     budget: Budget = field(default_factory=Budget)
     iterations: int | None = None
     in_process: bool = False
+    mechanisms: Mechanisms = ALL
 
 
 @dataclass(frozen=True, slots=True)
 class Proved:
-    """A cell that has been judged, with everything that was seen of it."""
+    """A cell that has been judged, with everything that was seen of it.
+
+    Attributes:
+        exchange: what was asked and answered, as it is kept; empty where nothing was, or nothing is to be kept.
+    """
 
     cell: Cell
     verdict: Verdict
     observations: tuple[Observation, ...]
+    exchange: tuple[bytes, ...] = ()
 
     @property
     def to_be_timed(self) -> bool:
@@ -85,7 +95,8 @@ class Harness:
 
     def __init__(self, options: Options | None = None) -> None:
         self.options = options or Options()
-        self._workshop = Workshop(self.options.limits)
+        self._workshop = Workshop(self.options.limits, self.options.mechanisms)
+        self._checks: dict[tuple[int, str], tuple[Problem, SpotCheck]] = {}
 
     def __enter__(self) -> "Harness":
         self._workshop.__enter__()
@@ -98,15 +109,21 @@ class Harness:
         """The cells that a request means; see `bench.plan.plan`."""
         return plan(request, devices_of=self._workshop.devices, ask=self._ask, complain=complain)
 
-    def prove(self, cell: Cell, iterations: int | None = None) -> Proved:
+    def presence(self) -> dict[str, str]:
+        """Each mechanism by its name, with whether this machine has it."""
+        return self._workshop.presence()
+
+    def prove(self, cell: Cell, iterations: int | None = None, *, recorded: bool = False) -> Proved:
         """Launch a worker for the cell and prove it; whatever happens to the worker is the verdict.
 
         Args:
             cell: one of a plan.
             iterations: watch at least this many iterations of its problem.
+            recorded: whether the exchange with the worker is to be kept.
         """
         began = clock.perf_counter()
-        proof, isolation = self._proof(cell, iterations or self.options.iterations)
+        exchange: list[bytes] | None = [] if recorded else None
+        proof, apart = self._proof(cell, iterations or self.options.iterations, exchange)
         finding = proof.finding
         verdict = Verdict(
             variant=cell.variant.name,
@@ -117,11 +134,13 @@ class Harness:
             dtype=cell.dtype,
             finding=finding,
             expected=cell.variant.expect or Status.PROVED.value,
-            as_expected=_as_expected(cell, finding),
+            as_expected=as_expected(finding, cell.variant.expect, required=cell.required),
             seconds=clock.perf_counter() - began,
-            isolation=isolation,
+            isolation=apart.isolation,
+            peak_memory_bytes=apart.peak_memory_bytes,
+            peak_device_bytes=apart.peak_device_bytes,
         )
-        return Proved(cell, verdict, proof.observations)
+        return Proved(cell, verdict, proof.observations, tuple(exchange or ()))
 
     def time(self, proved: Sequence[Proved], on_launch: Callable[[Cell, int], None] | None = None) -> Iterator[Timed]:
         """Time the proved cells among these that are to be timed, each as soon as its launches agree."""
@@ -134,6 +153,7 @@ class Harness:
             launches=self.options.launches,
             budget=self.options.budget,
             on_launch=report,
+            mechanisms=self.options.mechanisms,
         ):
             yield Timed(cells[job.key], outcome)  # type: ignore[index]
 
@@ -165,53 +185,82 @@ class Harness:
             raise UsageError(described.message)
         return described
 
-    def _proof(self, cell: Cell, iterations: int | None) -> tuple[Proof, str]:
+    def _proof(self, cell: Cell, iterations: int | None, exchange: list[bytes] | None) -> "tuple[Proof, _Apart]":
         if cell.obstacle is not None or cell.data is None:
-            return Proof(cell.obstacle or Finding(status=Status.UNAVAILABLE), ()), "not launched"
+            return Proof(cell.obstacle or Finding(status=Status.UNAVAILABLE), ()), _Apart("not launched")
         launched = self._launch(cell)
         if isinstance(launched, Failure):
-            return Proof(Finding(status=launched.status, cause=launched.cause, evidence=launched.message), ()), "none"
+            finding = Finding(status=launched.status, cause=launched.cause, evidence=launched.message)
+            return Proof(finding, ()), _Apart("none")
+        computes_in = BACKENDS[cell.variant.backend].dtypes
         with launched as subject:
+            recorder = Recorder(subject) if exchange is not None and isinstance(subject, Worker) else None
+            asked = subject if recorder is None else recorder
             try:
                 proof = prove(
-                    subject,
+                    asked,
                     cell.data,
                     dtype_named(cell.dtype),
-                    computes_in=BACKENDS[cell.variant.backend].dtypes,
+                    computes_in=computes_in,
                     iterations=iterations,
+                    needs_power=Mechanism.POWER in self.options.mechanisms,
                 )
             except (ArithmeticError, LookupError, MemoryError, TypeError, ValueError) as error:
                 # A mistake of the proof's own is a row as well, and the run goes on.
                 proof = Proof(Finding(status=Status.JUDGE_ERROR, evidence=_own_mistake(error)), ())
-            return _unproved(proof) if self.options.in_process else proof, self._isolation(subject)
+            if exchange is not None and recorder is not None:
+                exchange += recorder.blobs(cell.data, cell.dtype, cell.device, computes_in, iterations)
+            if self.options.in_process:
+                return _unproved(proof), _Apart(IN_PROCESS)
+            return proof, _Apart.of(subject)
 
     def _launch(self, cell: Cell) -> "AbstractContextManager[Subject] | Failure":
-        if self.options.in_process:
+        if self.options.in_process or Mechanism.OWN_PROCESS not in self.options.mechanisms:
             from bench.judge.inprocess import InProcess  # noqa: PLC0415 - runs variants here, so only when asked for
 
             loaded = InProcess.load(cell.variant, cell.device)
             return loaded if isinstance(loaded, Failure) else nullcontext(loaded)
         return self._workshop.launch(cell.variant, cell.device)
 
-    def _isolation(self, subject: Subject) -> str:
-        return IN_PROCESS if self.options.in_process else str(getattr(subject, "isolation", "unknown"))
+    def _check_of(self, data: Problem, dtype: Dtype) -> SpotCheck:
+        """One for all variants of a problem: the exact iterates and their bounds are the same for each."""
+        kept = self._checks.get((id(data), dtype.name))
+        if kept is None or kept[0] is not data:
+            kept = self._checks[id(data), dtype.name] = (data, SpotCheck(data, dtype, self.options.seed))
+        return kept[1]
 
     def _job(self, proved: Proved) -> Job:
         cell = proved.cell
         if cell.data is None:
             raise UsageError(f"{cell} has no data to be timed on")
         dtype = dtype_named(cell.dtype)
-        check = SpotCheck(cell.data, dtype, self.options.seed)
+        check = self._check_of(cell.data, dtype)
         return Job(
             key=cell.key,
             verdict=ProvedVerdict(proved.verdict),
             dtype=dtype,
             launcher=lambda: _Launched(self._launch(cell)),
-            start=check.start,
+            start=check.fresh,
             check=check.complaint,
             max_n=_longest_call(check.problem, cell.dtype),
             threads=self.options.limits.threads,
+            on_cpu=cell.device == "cpu",
         )
+
+
+@dataclass(frozen=True, slots=True)
+class _Apart:
+    """How a worker was kept apart, and the most memory that it took of the machine and of its device."""
+
+    isolation: str
+    peak_memory_bytes: int | None = None
+    peak_device_bytes: int | None = None
+
+    @classmethod
+    def of(cls, subject: Subject) -> "_Apart":
+        if not isinstance(subject, Worker):
+            return cls(str(getattr(subject, "isolation", "unknown")))
+        return cls(subject.isolation, subject.peak_memory_bytes, subject.peak_device_bytes)
 
 
 def _own_mistake(error: Exception) -> str:
@@ -242,16 +291,23 @@ class _Absent:
         return self.failure
 
 
-def _as_expected(cell: Cell, finding: Finding) -> bool:
+def as_expected(finding: Finding, expect: str | None, *, required: bool) -> bool:
+    """Whether a finding is what a gate expects.
+
+    Args:
+        finding: what was found of the cell.
+        expect: the cause that its variant is registered with; ``None`` for one meant to be right.
+        required: whether what the cell may lack was named.
+    """
     match finding.status:
         case Status.PROVED:
-            return cell.variant.expect is None
+            return expect is None
         case Status.WRONG | Status.BROKEN:
-            return cell.variant.expect is not None and cell.variant.expect == finding.cause
+            return expect is not None and expect == finding.cause
         case Status.UNSUPPORTED:
             return True
         case Status.UNAVAILABLE:
-            return not cell.required
+            return not required
         case _:
             return False
 

@@ -90,10 +90,18 @@ def build_parser() -> argparse.ArgumentParser:
 
     report = _verb(verbs, "report", "show a run again, or write it as Markdown or HTML")
     report.add_argument("run", nargs="?", metavar="RUN", help="a run folder (default: the latest under results/)")
+    report.add_argument(
+        "--rejudge",
+        action="store_true",
+        help="judge it again from what its workers sent; runs no variant; exits with 1 if a verdict differs",
+    )
     report.add_argument("--format", choices=("terminal", "markdown", "html"), default="terminal", help="what to write")
     report.add_argument("--output", metavar="FILE", help="where to write it (default: standard output)")
     report.add_argument("-o", "--results", metavar="DIR", default="results", help="where runs are (default: results)")
     _output(report)
+
+    attacks = _verb(verbs, "selftest", "attack this harness on this machine; exit 1 unless each attack is stopped")
+    _output(attacks)
 
     doctor = _verb(verbs, "doctor", "what this machine offers: backends, devices, isolation, clocks")
     _output(doctor)
@@ -139,7 +147,12 @@ def _selection(parser: argparse.ArgumentParser, *, targets: bool = True) -> None
 def _proof(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("proof")
     group.add_argument("--deadline", type=float, default=10.0, metavar="SECONDS", help="for one call (default: 10)")
-    group.add_argument("--memory", type=float, metavar="GIB", help="of a worker's data (default: no limit)")
+    group.add_argument(
+        "--memory",
+        type=float,
+        metavar="GIB",
+        help="of a worker on the CPU, beyond its libraries (default: half of what is free, 16 at most)",
+    )
     group.add_argument("--threads", type=int, default=1, metavar="N", help="of the array library (default: 1)")
     group.add_argument("--iterations", type=int, metavar="N", help="watch at least N iterations of each problem")
     group.add_argument("--seed", type=int, default=0, metavar="N", help="of orders and fresh starts (default: 0)")

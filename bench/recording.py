@@ -1,34 +1,65 @@
 """From verdicts and timings to the run folder: each cell is in the journal as soon as it ends."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from bench.errors import UnavailableError
+from bench.errors import UnavailableError, UsageError
 from bench.harness import Harness, Options, Proved, Timed
 from bench.plan import Cell
 from bench.proof.sighting import Observation
 from bench.proof.subject import Failure
 from bench.proof.verdict import Status
 from bench.runs.environment import environment
-from bench.runs.folder import RunFolder
-from bench.runs.layout import replace_file
+from bench.runs.folder import RunFolder, writing
+from bench.runs.inputs import MAY_CHANGE, changes, environment_changes, inputs_of
+from bench.runs.journal import Cells
+from bench.runs.layout import read_run_file, replace_file
 from bench.runs.records import Record, cell_of, timing_record, untimed_record, verdict_record
 from bench.timing.record import Timing
 
 
-def start_run(results: Path, options: Options, command: Sequence[str]) -> RunFolder:
-    """A new run folder, with what the run is measured on."""
+def start_run(results: Path, options: Options, command: Sequence[str], cells: Sequence[Cell]) -> RunFolder:
+    """A new run folder, with what the run is measured on and what it is made from."""
     return RunFolder.create(
         results,
         datetime.now(UTC),
         environment=run_environment(options),
         command=command,
         seed=options.seed,
+        inputs=inputs_of(cells),
     )
+
+
+def resume_run(run: Path, options: Options, cells: Sequence[Cell], complain: Callable[[str], None]) -> RunFolder:
+    """The folder of a run, to go on with; nothing in it is touched where going on would mix two things in one run.
+
+    Args:
+        run: the folder.
+        options: those that the run was started with.
+        cells: its plan, made anew.
+        complain: is given a line on what has changed and does not matter enough to refuse.
+
+    Raises:
+        UsageError: the code, the data or the machine is not what it was; the message names what.
+    """
+    held = read_run_file(run)
+    if held.get("inputs") is None:
+        raise UsageError(f"{run} does not say what it was made from: an earlier gdbench made it. Start a new run.")
+    now = run_environment(options)
+    changed = [*changes(held["inputs"], inputs_of(cells)), *environment_changes(held["environment"], now)]
+    if changed:
+        raise UsageError(
+            f"{run} cannot be resumed, because its rows would not be of one making any more. Since it was started "
+            f"there has changed: {'; '.join(changed)}. Undo that, or start a new run."
+        )
+    for fact in environment_changes(held["environment"], now, MAY_CHANGE):
+        complain(f"note: since the run was started there has changed: {fact}")
+    return RunFolder.open(run)
 
 
 def run_environment(options: Options) -> dict[str, Any]:
@@ -49,11 +80,12 @@ def record_proofs(harness: Harness, cells: Iterable[Cell], folder: RunFolder) ->
         settled = cell.key in judged and (judged[cell.key] != Status.PROVED.value or not cell.timed)
         if settled or cell.key in timed:
             continue
-        proved = harness.prove(cell)
-        if cell.key not in judged:
-            folder.append_verdict(verdict_record(proved.verdict), iterate_records(proved))
+        recorded = cell.key not in judged
+        proved = harness.prove(cell, recorded=recorded)
+        if recorded:
+            folder.append_verdict(verdict_record(proved.verdict), iterate_records(proved), proved.exchange)
         if proved.to_be_timed:
-            yield proved
+            yield replace(proved, exchange=())
 
 
 def record_timings(
@@ -68,23 +100,25 @@ def record_timings(
         yield one
 
 
-def finish_run(folder: RunFolder, *, interrupted: bool = False) -> str | None:
+def finish_run(folder: RunFolder, *, interrupted: bool = False) -> tuple[Cells, str | None]:
     """Write the run's tables and its page.
 
     Returns:
-        Why there is no page, where what draws it is not installed.
+        All that the run found; and why there is no page, where what draws it is not installed.
+
+    Raises:
+        DiskError: the disk is full; what the run found is in its journal.
     """
     from bench.report.html import html_report  # noqa: PLC0415 - nothing before the end of a run needs it
 
-    done = folder.finished_cells()
-    folder.finish(datetime.now(UTC), interrupted=interrupted)
-    timed = [row for row in done.timings if row["ns_per_iter"] is not None]
+    done = folder.finish(datetime.now(UTC), interrupted=interrupted)
     try:
-        page = html_report(folder.start.environment, done.verdicts, timed, done.iterates)
+        page = html_report(folder.start.environment, done.verdicts, done.timings, done.iterates)
     except UnavailableError as error:
-        return f"no HTML page was written: {error}"
-    replace_file(folder.path / "report.html", page.encode())
-    return None
+        return done, f"no HTML page was written: {error}"
+    with writing(folder.path):
+        replace_file(folder.path / "report.html", page.encode("utf-8", "backslashreplace"))
+    return done, None
 
 
 def timing_row(timed: Timed) -> Record:

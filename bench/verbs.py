@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from bench.arguments import Arguments, as_started, options_of, request_of, run_at
-from bench.errors import UsageError
+from bench.errors import DiskError, UsageError
 from bench.exit_codes import HARNESS_FAILED, INTERRUPTED, NOT_AS_EXPECTED, OK
+from bench.report.text import complain
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from bench.gate.config import Requirement
     from bench.harness import Harness, Options, Proved
     from bench.plan import Cell
+    from bench.rejudge import Rejudged
     from bench.runs.records import Record
 
 T = TypeVar("T")
@@ -29,7 +31,7 @@ def list_(arguments: Arguments) -> int:
     from bench.problems.catalogue import CATALOGUE, select
     from bench.report.terminal import problem_table, variant_table
 
-    variants = chosen_variants(request_of(arguments), complain=_complain)
+    variants = chosen_variants(request_of(arguments), complain=complain)
     problems = select(arguments.problem) if arguments.problem else list(CATALOGUE)
     if arguments.json:
         described = [{"name": p.name, "default": p.default, "summary": p.summary, "source": p.source} for p in problems]
@@ -79,7 +81,7 @@ def time_(arguments: Arguments) -> int:
                 failed |= one.failed
     _show(arguments, verdicts, timings)
     if not interrupted and not any(one.verdict.proved for one in judged):
-        _complain("no cell is proved, so nothing was timed; the verdicts say why")
+        complain("no cell is proved, so nothing was timed; the verdicts say why")
     if arguments.json:
         document = timings_document(run_environment(options), _a_row_for_every_cell(verdicts, timings))
         _write_json(arguments.json, document | {"verdicts": verdicts})
@@ -88,32 +90,42 @@ def time_(arguments: Arguments) -> int:
 
 def run_(arguments: Arguments) -> int:
     """``gdbench run``."""
-    from bench.recording import finish_run, record_proofs, record_timings, run_environment, start_run
-    from bench.runs.folder import RunFolder
+    from bench.recording import finish_run, record_proofs, record_timings, resume_run, run_environment, start_run
+    from bench.report.terminal import shown
+    from bench.runs.layout import refuse_unwritable
     from bench.runs.records import run_document
 
     resumed = None
     if arguments.resume:
         resumed, arguments = Path(arguments.resume), as_started(arguments)
     options = options_of(arguments)
+    refuse_unwritable(resumed or Path(arguments.results))
     failed = False
     # The folder not before the plan is known: a request that cannot be carried out leaves no run unfinished.
     with (
         _harness(arguments, options) as (harness, cells),
-        RunFolder.open(resumed) if resumed else start_run(Path(arguments.results), options, _command()) as folder,
+        resume_run(resumed, options, cells, complain)
+        if resumed
+        else start_run(Path(arguments.results), options, _command(), cells) as folder,
     ):
-        with _finishing(arguments) as interrupted:
-            proved = list(record_proofs(harness, _with_progress(cells, arguments), folder))
-            with _launches(arguments, len(proved), options) as on_launch:
-                for one in record_timings(harness, proved, folder, on_launch):
-                    failed |= one.failed
-        done = folder.finished_cells()
-        no_page = finish_run(folder, interrupted=bool(interrupted))
+        try:
+            with _finishing(arguments) as interrupted:
+                proved = list(record_proofs(harness, _with_progress(cells, arguments), folder))
+                with _launches(arguments, len(proved), options) as on_launch:
+                    for one in record_timings(harness, proved, folder, on_launch):
+                        failed |= one.failed
+            done, no_page = finish_run(folder, interrupted=bool(interrupted))
+        except DiskError:
+            # The disk has no room for the tables; the terminal has.
+            done = folder.finished_cells()
+            _show(arguments, done.verdicts, done.timings)
+            raise
     if no_page is not None:
-        _complain(no_page)
+        complain(no_page)
     _show(arguments, done.verdicts, done.timings)
     if not arguments.quiet:
-        _console(arguments).print(f"kept in {folder.path}", soft_wrap=True, highlight=False)
+        console = _console(arguments)
+        console.print(shown(console, f"kept in {folder.path}"), soft_wrap=True)
     if arguments.json:
         _write_json(arguments.json, run_document(run_environment(options), done.verdicts, done.timings))
     return INTERRUPTED if interrupted else _code(done.verdicts, failed=failed)
@@ -144,7 +156,7 @@ def gate_(arguments: Arguments) -> int:
                 devices=asked.devices or requirement.device,
                 dtypes=asked.dtypes or requirement.dtype,
             )
-            chosen = [cell for cell in harness.plan(request, _complain) if asked_for(cell, asked)]
+            chosen = [cell for cell in harness.plan(request, complain) if asked_for(cell, asked)]
             cells += chosen
             demands += [requirement] * len(chosen)
         if not cells:
@@ -175,18 +187,19 @@ def explain_(arguments: Arguments) -> int:
     if picture is not None:
         require_kind(picture)
     with Harness(options) as harness:
-        for story in harness.stories(request, _complain):
+        for story in harness.stories(request, complain):
             print(explanation(story))
             if picture is not None and write_picture(story, picture):
                 print(f"\nThe picture is in {picture}.")
                 picture = None
     if picture is not None:
-        _complain("there is no picture: nothing was seen of the variant that could be drawn")
+        complain("there is no picture: nothing was seen of the variant that could be drawn")
     return OK
 
 
 def report_(arguments: Arguments) -> int:
     """``gdbench report``."""
+    from bench.rejudge import rejudged_document
     from bench.report.markdown import markdown_report
     from bench.runs.journal import JOURNAL_NAME, read_journal
     from bench.runs.layout import read_run_file
@@ -198,22 +211,54 @@ def report_(arguments: Arguments) -> int:
         raise UsageError("the records and the report cannot both go to standard output. Name a file: --output FILE.")
     folder = run_at(arguments.run) if arguments.run else _latest(Path(arguments.results))
     environment, cells = read_run_file(folder)["environment"], read_journal(folder / JOURNAL_NAME)
+    code, more = OK, dict[str, object]()
+    if arguments.rejudge:
+        again = _rejudged(folder, len(cells.verdicts), arguments)
+        cells.verdicts[:] = [one.row for one in again]
+        code, more = OK if all(one.stands for one in again) else NOT_AS_EXPECTED, rejudged_document(again)
     if arguments.json:
-        _write_json(arguments.json, run_document(environment, cells.verdicts, cells.timings))
+        _write_json(arguments.json, run_document(environment, cells.verdicts, cells.timings) | more)
     if arguments.format == "terminal":
         _show(arguments, cells.verdicts, cells.timings)
-        return OK
+        return code
     if arguments.format == "markdown":
-        text = markdown_report(environment, cells.verdicts, _timed(cells.timings))
+        text = markdown_report(environment, cells.verdicts, cells.timings)
     else:
         from bench.report.html import html_report
 
-        text = html_report(environment, cells.verdicts, _timed(cells.timings), cells.iterates)
+        text = html_report(environment, cells.verdicts, cells.timings, cells.iterates)
     if arguments.output is None:
         print(text)
     else:
         _write(Path(arguments.output), text)
-    return OK
+    return code
+
+
+def selftest_(arguments: Arguments) -> int:
+    """``gdbench selftest``."""
+    from time import monotonic
+
+    from bench.recording import run_environment
+    from bench.report.terminal import progress, selftest_table
+    from bench.selftest.corpus import ATTACKS, CONTROLS
+    from bench.selftest.rows import document, summary_line
+    from bench.selftest.run import OPTIONS, selftest
+
+    began = monotonic()
+    with progress(len(ATTACKS) + len(CONTROLS), quiet=arguments.quiet) as shown:
+
+        def on_row(name: str) -> None:
+            shown.finish()
+            shown.begin(name)
+
+        rows, presence = selftest(OPTIONS, ATTACKS, CONTROLS, on_row)
+    if arguments.json:
+        _write_json(arguments.json, document(run_environment(OPTIONS), presence, rows))
+    if not arguments.quiet:
+        console = _console(arguments)
+        selftest_table(console, rows)
+        console.print(summary_line(rows, monotonic() - began), highlight=False, soft_wrap=True)
+    return OK if all(row.as_expected for row in rows) else NOT_AS_EXPECTED
 
 
 def doctor_(arguments: Arguments) -> int:
@@ -235,7 +280,7 @@ def _harness(arguments: Arguments, options: "Options") -> "Iterator[tuple[Harnes
 
     request = request_of(arguments)
     with Harness(options) as harness:
-        yield harness, harness.plan(request, _complain)
+        yield harness, harness.plan(request, complain)
 
 
 @contextmanager
@@ -247,7 +292,7 @@ def _finishing(arguments: Arguments) -> Iterator[list[bool]]:
     except KeyboardInterrupt:
         interrupted.append(True)
         if not arguments.quiet:
-            _complain("interrupted; what is finished is kept")
+            complain("interrupted; what is finished is kept")
 
 
 def _with_progress(cells: Sequence[T], arguments: Arguments) -> Iterator[T]:
@@ -258,6 +303,22 @@ def _with_progress(cells: Sequence[T], arguments: Arguments) -> Iterator[T]:
             shown.begin(str(cell))
             yield cell
             shown.finish()
+
+
+def _rejudged(folder: Path, n_cells: int, arguments: Arguments) -> "list[Rejudged]":
+    from bench.rejudge import rejudge, summary
+    from bench.report.terminal import progress, shown
+
+    again = []
+    with progress(n_cells, quiet=arguments.quiet) as bar:
+        for one in rejudge(folder):
+            again.append(one)
+            bar.finish()
+    if not arguments.quiet:
+        console = _console(arguments)
+        for line in summary(again):
+            console.print(shown(console, line), soft_wrap=True)
+    return again
 
 
 @contextmanager
@@ -276,29 +337,21 @@ def _launches(arguments: Arguments, n_cells: int, options: "Options") -> "Iterat
 
 
 def _show(arguments: Arguments, verdicts: "Sequence[Record]", timings: "Sequence[Record]" = ()) -> None:
-    from bench.report.terminal import shown, summary, timing_table, verdict_table
-    from bench.runs.records import cell_of
+    from bench.report.terminal import summary, timing_table, verdict_table
 
     if arguments.quiet:
         return
     console = _console(arguments)
     verdict_table(console, verdicts)
-    timing_table(console, _timed(timings))
-    for row in timings:
-        if row["ns_per_iter"] is None:
-            cell = " · ".join(str(name) for name in cell_of(row))
-            console.print(shown(console, f"not timed: {cell}: {row['note']}"), soft_wrap=True)
+    timing_table(console, timings)
     console.print(summary(verdicts), highlight=False, soft_wrap=True)
-
-
-def _timed(timings: "Sequence[Record]") -> "list[Record]":
-    return [row for row in timings if row["ns_per_iter"] is not None]
 
 
 def _console(arguments: Arguments) -> "Console":
     from rich.console import Console
 
-    return Console(stderr=arguments.json == "-")
+    report_on_output = getattr(arguments, "format", "terminal") != "terminal" and arguments.output is None
+    return Console(stderr=report_on_output or arguments.json == "-")
 
 
 def _code(verdicts: "Iterable[Record]", *, failed: bool = False) -> int:
@@ -356,7 +409,3 @@ def _write(path: Path, text: str) -> None:
         path.write_text(text, encoding="utf-8")
     except OSError as error:
         raise UsageError(f"{path} cannot be written: {error.strerror}. Name another file.") from None
-
-
-def _complain(message: str) -> None:
-    print(f"gdbench: {message}", file=sys.stderr)

@@ -239,14 +239,12 @@ def outcome(target: str, backend: str, rule: str) -> str:
 def rows() -> Iterator[dict[str, str]]:
     """The table: every loop of the corpora under every rule, and under gdbench."""
     from bench.harness import Harness  # noqa: PLC0415
-    from tests.faults.confusion import FAULTS  # noqa: PLC0415
     from tests.faults.fault import TARGETS, Control, Fault, cell_of  # noqa: PLC0415
-    from tests.faults.honest import CONTROLS  # noqa: PLC0415
-    from tests.faults.pairs import PAIRS  # noqa: PLC0415
+    from tests.faults.sets import MAIN  # noqa: PLC0415
 
-    loops: list[tuple[str, Fault | Control]] = [("fault", one) for one in FAULTS]
-    loops += [("pair", one) for one in PAIRS]
-    loops += [("control", one) for one in CONTROLS]
+    loops: list[tuple[str, Fault | Control]] = [("fault", one) for one in MAIN.faults]
+    loops += [("pair", one) for one in MAIN.pairs]
+    loops += [("control", one) for one in MAIN.controls]
     preload()
     with Harness() as harness, ThreadPoolExecutor(2) as pool:
         for kind, one in loops:

@@ -12,6 +12,10 @@ from bench.proof.verdict import Status
 KEYS = ("variant", "problem", "device", "dtype", "status", "cause", "within")
 
 
+LIMIT_BYTES = 2**20
+"""A larger project file is not read."""
+
+
 @dataclass(frozen=True, slots=True)
 class Requirement:
     """One ``[[tool.gdbench.gate.cells]]``: which cells, and what must hold of each.
@@ -43,10 +47,13 @@ def read_gate(path: Path) -> list[Requirement]:
     """
     try:
         with path.open("rb") as file:
-            document = tomllib.load(file)
+            text = file.read(LIMIT_BYTES + 1)
+        if len(text) > LIMIT_BYTES:
+            raise UsageError(f"{path} is larger than {LIMIT_BYTES} bytes. Keep the gate in a file of its own.")
+        document = tomllib.loads(text.decode("utf-8"))
     except FileNotFoundError:
         raise UsageError(f"{path} is not there. Name the project file with --config.") from None
-    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise UsageError(f"{path} cannot be read: {error}.") from None
     tool = document.get("tool")
     section = tool.get("gdbench", {}) if isinstance(tool, dict) else {}

@@ -12,6 +12,9 @@ from collections.abc import Iterable
 from bench.judge.protocol import HEADER, Frame, ProtocolError, unpack_body, unpack_header
 
 _PIPE_BYTES = 1 << 20
+REQUEST_LIMIT_BYTES = 1 << 36
+"""Of a request, data and all."""
+
 _FIRST_BYTES = 1 << 12
 """Enough for a header with the JSON and the numbers of a small problem, so that one read takes it all."""
 
@@ -30,14 +33,14 @@ class JudgeChannel:
     Deadlines are those of `time.perf_counter_ns`.
     """
 
-    def __init__(self, read_descriptor: int, write_descriptor: int, process_descriptor: int) -> None:
+    def __init__(self, read_descriptor: int, write_descriptor: int, process_descriptor: int | None) -> None:
         """Take over the descriptors.
 
         Args:
             read_descriptor: the judge reads replies here.
             write_descriptor: the judge writes requests here.
             process_descriptor: a pidfd of the worker. A child that the worker left behind may hold its pipes open, so
-                the end of the pipe alone does not tell that the worker is dead.
+                the end of the pipe alone does not tell that the worker is dead. ``None`` where there are none.
         """
         self._read = read_descriptor
         self._write = write_descriptor
@@ -47,10 +50,11 @@ class JudgeChannel:
         _widen(write_descriptor)
         self._readable = select.poll()
         self._readable.register(read_descriptor, select.POLLIN)
-        self._readable.register(process_descriptor, select.POLLIN)
         self._writable = select.poll()
         self._writable.register(write_descriptor, select.POLLOUT)
-        self._writable.register(process_descriptor, select.POLLIN)
+        if process_descriptor is not None:
+            self._readable.register(process_descriptor, select.POLLIN)
+            self._writable.register(process_descriptor, select.POLLIN)
 
     def send(self, pieces: Iterable[bytes], deadline_ns: int) -> None:
         """Write all the pieces.
@@ -100,10 +104,16 @@ class JudgeChannel:
         """Whether bytes are waiting that no request has asked for."""
         return any(descriptor == self._read and event & select.POLLIN for descriptor, event in self._readable.poll(0))
 
+    def discard_unasked(self) -> None:
+        """Read and forget what is waiting."""
+        while self.unasked():
+            os.read(self._read, _PIPE_BYTES)
+
     def close(self) -> None:
-        """Close the three descriptors."""
+        """Close the descriptors."""
         for descriptor in (self._read, self._write, self._process):
-            os.close(descriptor)
+            if descriptor is not None:
+                os.close(descriptor)
 
     def _write_some(self, piece: bytes | memoryview) -> int:
         try:
@@ -142,13 +152,19 @@ class WorkerChannel:
         _widen(write_descriptor)
 
     def receive(self) -> Frame | None:
-        """Read one request; ``None`` once the judge has closed its end."""
+        """Read one request; ``None`` once the judge has closed its end.
+
+        Raises:
+            ProtocolError: the bytes are no frame, or one longer than any may be.
+        """
         data = os.read(self._read, _FIRST_BYTES)
         while data and len(data) < HEADER.size:
             data += os.read(self._read, _FIRST_BYTES)
         if not data:
             return None
         header = unpack_header(data)
+        if header.body_bytes > REQUEST_LIMIT_BYTES:
+            raise ProtocolError(f"announces {header.body_bytes} bytes; at most {REQUEST_LIMIT_BYTES} are read")
         body = bytearray(header.body_bytes)
         have = len(data) - HEADER.size
         body[:have] = memoryview(data)[HEADER.size :]
@@ -174,6 +190,6 @@ def _milliseconds_until(deadline_ns: int) -> float:
 def _widen(descriptor: int) -> None:
     try:
         fcntl.fcntl(descriptor, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
-    except OSError:
-        # Over the user's quota of pipe memory: the pipe keeps its size and large data takes more calls.
+    except (AttributeError, OSError):
+        # Not Linux, or over the user's quota of pipe memory: the pipe keeps its size and large data takes more calls.
         return

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import bench
+from bench.judge.mechanisms import Mechanism, Mechanisms
 
 _START_SECONDS = 120.0
 _ANSWER_SECONDS = 10.0
@@ -36,16 +37,40 @@ class Ending:
     Attributes:
         status: as `os.waitpid` gives it; ``None`` where nobody could tell.
         killed: whether the judge had it killed, because it had not ended by itself.
+        peak_bytes: the most memory that it, or one of its children, had at once; ``None`` where nobody could tell.
     """
 
     status: int | None
     killed: bool
+    peak_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A worker that has begun to live.
+
+    Attributes:
+        pid: its process id.
+        first: that of the first process of its PID namespace; ``None`` where it has none.
+        at_work: the mechanisms that it has, each with what there is to say of it.
+    """
+
+    pid: int
+    first: int | None
+    at_work: dict[Mechanism, str]
 
 
 class ForkServer:
-    """One running fork server. It is used by one judge and may be shared between its threads."""
+    """One running fork server. It is used by one judge and may be shared between its threads.
 
-    def __init__(self, backend: str, kind: str, threads: dict[str, int], directory: Path) -> None:
+    Attributes:
+        reaps: whether it is the parent of what dead workers leave behind.
+        no_namespace: why its workers have no PID namespaces; empty where they have.
+    """
+
+    def __init__(
+        self, backend: str, kind: str, threads: dict[str, int], directory: Path, mechanisms: Mechanisms
+    ) -> None:
         """Start the server and wait until it has imported its backend.
 
         Args:
@@ -53,6 +78,7 @@ class ForkServer:
             kind: ``fork`` or ``spawn``.
             threads: the environment variables that limit the threads of the array libraries.
             directory: a private directory, for the server's own output.
+            mechanisms: those that are switched on.
 
         Raises:
             ServerBrokenError: the backend does not import.
@@ -65,8 +91,10 @@ class ForkServer:
         self._poll.register(self._socket, select.POLLIN)
         self._log = directory / f"server-{backend}-{kind}.log"
         with theirs, self._log.open("ab") as log:
+            settings = ",".join(mechanism.name for mechanism in mechanisms)
+            program = [sys.executable, "-P", "-m", "bench.judge.server"]
             self._process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "bench.judge.server", backend, kind, str(theirs.fileno()), str(directory)],
+                [*program, backend, kind, str(theirs.fileno()), str(directory), settings],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -79,6 +107,8 @@ class ForkServer:
             first = self._answer(_START_SECONDS)
             if "failed" in first:
                 raise ServerBrokenError(f"{backend} does not import: {first['failed']}")
+            self.reaps = bool(first["reaps"])
+            self.no_namespace = str(first["no_namespace"])
         except (OSError, ServerGoneError) as error:
             self.kill()
             said = self._log.read_text(encoding="utf-8", errors="replace").strip().rpartition("\n")[2]
@@ -92,21 +122,20 @@ class ForkServer:
         """Whether the server process is still there."""
         return self._process.poll() is None
 
-    def start(self, descriptors: list[int], directory: Path) -> int:
+    def start(self, descriptors: list[int], directory: Path) -> Started:
         """Have a worker made.
 
         Args:
-            descriptors: its requests, its replies and its log, in that order.
+            descriptors: its requests, its replies, its log and its segments, in that order.
             directory: where it is to run.
-
-        Returns:
-            Its process id.
 
         Raises:
             ServerGoneError: the server has died.
         """
         request = {"ask": "start", "directory": str(directory)}
-        return int(self._request(request, descriptors, _ANSWER_SECONDS)["pid"])
+        answer = self._request(request, descriptors, _ANSWER_SECONDS)
+        at_work = {Mechanism[name]: str(said) for name, said in answer["at_work"].items()}
+        return Started(int(answer["pid"]), answer["first"], at_work)
 
     def reap(self, pid: int, grace_seconds: float) -> Ending:
         """Wait for a worker to end, kill it and its process group otherwise, and say how it ended.
@@ -116,7 +145,7 @@ class ForkServer:
         """
         request = {"ask": "reap", "pid": pid, "grace_seconds": grace_seconds}
         answer = self._request(request, [], grace_seconds + _ANSWER_SECONDS)
-        return Ending(answer["status"], answer["killed"])
+        return Ending(answer["status"], answer["killed"], answer["peak_bytes"])
 
     def close(self) -> None:
         """Let the server kill its workers and leave; kill it when it does not."""

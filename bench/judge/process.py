@@ -4,28 +4,44 @@ import contextlib
 import os
 import shutil
 import signal
+import socket
 import time
 from pathlib import Path
 from typing import Any
 
 from bench.judge.channel import ClosedError, JudgeChannel, OverdueError
 from bench.judge.ending import failure_of, kernel_kills
-from bench.judge.forkserver import Ending, ForkServer, ServerGoneError
+from bench.judge.forkserver import Ending, ForkServer, ServerGoneError, Started
+from bench.judge.mechanisms import Mechanism, Mechanisms
 from bench.judge.meter import ProcessMeter
 from bench.judge.protocol import NO_BLOCKS, Frame, Kind, ProtocolError, json_bytes, pack, read_trouble
+from bench.judge.segment import SealedSegment
 from bench.proof.contract import trouble_failure
 from bench.proof.subject import Failure
 from bench.proof.verdict import Status
 
+_FOREVER_SECONDS = 1e6
 _GRACE_SECONDS = 0.5
 """How long a worker whose channel has closed may take to end by itself, so that its own exit code is seen."""
 
 
 class WorkerProcess:
-    """A live worker, until a deadline, a crash, a forged reply or `close` ends it."""
+    """A live worker, until a deadline, a crash, a forged reply or `close` ends it.
 
-    def __init__(self, server: ForkServer, directory: Path) -> None:
-        """Have the process made, with ``directory`` as its working directory.
+    Attributes:
+        pid: its process id.
+        at_work: the mechanisms that the kernel lends it, each with what there is to say of it.
+        own_file: the file of its variant, to find the line of a crash.
+        ended: what became of it; ``None`` while it lives.
+    """
+
+    def __init__(self, server: ForkServer, directory: Path, mechanisms: Mechanisms) -> None:
+        """Have the process made.
+
+        Args:
+            server: what makes it.
+            directory: its working directory, to be made.
+            mechanisms: those that are switched on.
 
         Raises:
             ServerGoneError: the fork server has died.
@@ -37,10 +53,13 @@ class WorkerProcess:
         self._kernel_kills = kernel_kills()
         self._sequence = 0
         self._open = True
+        self._mechanisms = mechanisms
+        self._peak_bytes: int | None = None
         self.own_file = ""
         self.ended: Failure | None = None
-        self.pid, self._channel = _start(server, directory, self._log)
-        self.meter = ProcessMeter(self.pid)
+        started, self._channel, self._segments = _start(server, directory, self._log)
+        self.pid, self.at_work = started.pid, started.at_work
+        self.meter = ProcessMeter(self.pid, started.first)
 
     def next_sequence(self) -> int:
         """The number that the next request must carry, and its reply repeat."""
@@ -91,14 +110,19 @@ class WorkerProcess:
         """
         if self.ended is not None:
             return self.ended
-        if self._channel.unasked():
+        checked = Mechanism.CHECKED_REPLIES in self._mechanisms
+        if not checked:
+            self._channel.discard_unasked()
+        elif self._channel.unasked():
             return self.forged(ProtocolError("came before anything was asked"), during)
+        if Mechanism.DEADLINE not in self._mechanisms:
+            seconds = _FOREVER_SECONDS
         try:
             start_ns = time.perf_counter_ns()
             deadline_ns = start_ns + int(seconds * 1e9)
             self._channel.send(pieces, deadline_ns)
             frame, stop_ns = self._channel.receive(limits, deadline_ns)
-            if frame.header.sequence != self._sequence:
+            if checked and frame.header.sequence != self._sequence:
                 raise ProtocolError(f"answers request {frame.header.sequence}, not {self._sequence}")
         except ClosedError:
             ending = self._reap(_GRACE_SECONDS)
@@ -115,6 +139,17 @@ class WorkerProcess:
             raise
         return frame, stop_ns - start_ns
 
+    def lend(self, segment: SealedSegment) -> None:
+        """Hand the worker a segment; the next request is to say what is in it."""
+        # One that does not take it will not answer that request either.
+        with contextlib.suppress(OSError):
+            socket.send_fds(self._segments, [b"s"], [segment.descriptor], socket.MSG_DONTWAIT)
+
+    @property
+    def peak_bytes(self) -> int | None:
+        """The most memory that the worker has had at once so far; ``None`` where nobody could tell."""
+        return self.meter.peak_bytes() if self._open else self._peak_bytes
+
     def forged(self, error: ProtocolError, during: str) -> Failure:
         """End a worker whose bytes are no reply."""
         self._reap(0.0)
@@ -130,7 +165,9 @@ class WorkerProcess:
             return Ending(None, killed=False)
         self._open = False
         try:
-            return self._server.reap(self.pid, grace_seconds)
+            ending = self._server.reap(self.pid, grace_seconds)
+            self._peak_bytes = ending.peak_bytes
+            return ending
         except ServerGoneError:
             # The kernel has killed the worker with its server; what it left behind is still in its group.
             with contextlib.suppress(ProcessLookupError, PermissionError):
@@ -138,6 +175,7 @@ class WorkerProcess:
             return Ending(None, killed=False)
         finally:
             self._channel.close()
+            self._segments.close()
             self.meter.close()
 
     def _end(self, failure: Failure) -> Failure:
@@ -146,21 +184,31 @@ class WorkerProcess:
         return self.ended
 
 
-def _start(server: ForkServer, directory: Path, log: Path) -> tuple[int, JudgeChannel]:
+def _start(server: ForkServer, directory: Path, log: Path) -> tuple[Started, JudgeChannel, socket.socket]:
     requests_out, requests_in = os.pipe()
     replies_out, replies_in = os.pipe()
-    theirs = [requests_out, replies_in, os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)]
+    ours, segments = socket.socketpair()
+    log_in = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
     try:
-        pid = server.start(theirs, directory)
-        try:
-            process = os.pidfd_open(pid)
-        except ProcessLookupError as error:
-            raise ServerGoneError("the fork server has died, and the worker with it") from error
+        started = server.start([requests_out, replies_in, log_in, segments.fileno()], directory)
+        process = _descriptor_of(started.pid)
     except BaseException:
         os.close(requests_in)
         os.close(replies_out)
+        ours.close()
         raise
     finally:
-        for descriptor in theirs:
+        segments.close()
+        for descriptor in (requests_out, replies_in, log_in):
             os.close(descriptor)
-    return pid, JudgeChannel(replies_out, requests_in, process)
+    return started, JudgeChannel(replies_out, requests_in, process), ours
+
+
+def _descriptor_of(pid: int) -> int | None:
+    """A pidfd; ``None`` where the system has none."""
+    try:
+        return os.pidfd_open(pid)
+    except ProcessLookupError as error:
+        raise ServerGoneError("the fork server has died, and the worker with it") from error
+    except (AttributeError, OSError):
+        return None

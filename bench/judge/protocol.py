@@ -20,6 +20,9 @@ MAGIC = b"gdb1"
 HEADER = struct.Struct("<4sBB2xIQqdQQQ")
 """Magic, kind, flags, JSON bytes, sequence, n_iters, lr, and the bytes of the three blocks."""
 
+ROW = struct.Struct("<Q")
+"""Which row of the data a call changes; the row's numbers follow."""
+
 META_LIMIT_BYTES = 1 << 20
 NO_BLOCKS = (0, 0, 0)
 INPUTS = ("x", "y", "w0", "b0")
@@ -34,6 +37,7 @@ class Kind(IntEnum):
     CALL = 3
     DESCRIBE = 4
     DEVICES = 5
+    MEMORY = 6
     DONE = 16
     ANSWER = 17
     TROUBLE = 18
@@ -49,7 +53,7 @@ class Header:
 
     Attributes:
         sequence: the number of the request; a reply repeats it.
-        n_iters: iterations of a call.
+        n_iters: iterations of a call; in the reply to one, the nanoseconds that it took by the worker's own clock.
         lr: learning rate of a call.
         blocks: bytes of each of the three blocks.
     """
@@ -70,11 +74,22 @@ class Header:
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """A whole message."""
+    """A whole message.
+
+    Attributes:
+        body: what follows the header: the bytes of the JSON and of the blocks.
+    """
 
     header: Header
     meta: Any
     blocks: tuple[memoryview, memoryview, memoryview]
+    body: memoryview
+
+    def as_it_came(self) -> bytes:
+        """The bytes of the message."""
+        head = self.header
+        fields = (head.kind, head.flags, head.meta_bytes, head.sequence, head.n_iters, head.lr)
+        return HEADER.pack(MAGIC, *fields, *head.blocks) + self.body
 
 
 def pack(
@@ -117,7 +132,12 @@ def unpack_body(header: Header, body: memoryview) -> Frame:
     start = header.meta_bytes
     second_start, third_start = start + first, start + first + second
     blocks = (body[start:second_start], body[second_start:third_start], body[third_start : third_start + third])
-    return Frame(header, meta, blocks)
+    return Frame(header, meta, blocks, body)
+
+
+def pack_row(row: int, x: bytes, y: bytes) -> bytes:
+    """The third block of a call: the row of x and y that is another in this call than in the data."""
+    return ROW.pack(row) + x + y
 
 
 def due_blocks(due: Due, itemsize: int) -> tuple[int, int, int]:
@@ -134,14 +154,20 @@ def json_bytes(value: object) -> bytes:
     return json.dumps(value, separators=(",", ":"), allow_nan=False).encode()
 
 
-def pack_reply(reply: RawReply, sequence: int) -> tuple[bytes, list[bytes]]:
-    """The worker's answer to a call: header with JSON, and the blocks that follow it."""
+def pack_reply(reply: RawReply, sequence: int, own_ns: int = 0) -> tuple[bytes, list[bytes]]:
+    """The worker's answer to a call: header with JSON, and the blocks that follow it.
+
+    Args:
+        reply: what came of the call.
+        sequence: the number of the request.
+        own_ns: how long it took by the worker's own clock, which the judge has no need to believe.
+    """
     if reply.trouble is not None:
         return pack(Kind.TROUBLE, sequence, json_bytes({"trouble": reply.trouble.value, "text": reply.text})), []
     arrays = (reply.w, reply.b, reply.losses)
     blocks = [array.data if array is not None else b"" for array in arrays]
     facts = tuple(array.facts if array is not None else None for array in arrays)
-    return pack(Kind.ANSWER, sequence, _answer_json(facts, reply.changed), blocks), blocks
+    return pack(Kind.ANSWER, sequence, _answer_json(facts, reply.changed), blocks, n_iters=own_ns), blocks
 
 
 def read_reply(frame: Frame, due: Due, dtype: Dtype, device: str) -> RawReply:

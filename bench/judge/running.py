@@ -1,13 +1,13 @@
 """Running a variant once: fresh arrays in, plain bytes out. The same code serves workers and the in-process subject."""
 
 import gc
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bench.backends import ArrayFacts, Backend, Buffer, NotAnArrayError, type_name
 from bench.dtypes import Dtype
 from bench.judge.loading import Loaded, described, last_line_in
-from bench.judge.protocol import is_due
+from bench.judge.protocol import ROW, is_due
 from bench.problems.problem import Array, Problem
 from bench.proof.contract import Due, RawArray, RawReply, Trouble
 from bench.variants.contract import Descent, Unsupported
@@ -23,15 +23,30 @@ class Data:
     y_shape: tuple[int, ...]
     dtype: Dtype
 
+    def with_row(self, change: Buffer) -> "Data":
+        """The same data with one row changed, in memory of its own.
+
+        Args:
+            change: as `bench.judge.protocol.pack_row` makes it.
+        """
+        (row,) = ROW.unpack_from(change)
+        x, y, start = bytearray(self.x), bytearray(self.y), ROW.size
+        for buffer, shape in ((x, self.x_shape), (y, self.y_shape)):
+            length = shape[-1] * self.dtype.itemsize
+            buffer[row * length : (row + 1) * length] = change[start : start + length]
+            start += length
+        return replace(self, x=x, y=y)
+
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """What one call adds to the data: the start, the learning rate and the number of iterations."""
+    """What one call adds to the data: the start, the learning rate, the number of iterations, and perhaps a row."""
 
     w0: Buffer
     b0: Buffer | None
     lr: float
     n_iters: int
+    row: Buffer | None = None
 
 
 class Runner:
@@ -60,6 +75,8 @@ class Runner:
 
     def run(self, data: Data, start: Start) -> RawReply:
         """Run the variant; whatever it raises becomes part of the reply."""
+        if start.row is not None:
+            data = data.with_row(start.row)
         due = Due.of(data.x_shape, data.y_shape, start.b0 is not None, start.n_iters)
         try:
             problem = self._place(data, start, due)
@@ -72,6 +89,10 @@ class Runner:
             return self._read(descent, problem, data, start, due)
         except self._catches as error:
             return self._trouble(error)
+
+    def peak_device_bytes(self) -> int | None:
+        """The most memory of its device that the arrays took; ``None`` on a CPU."""
+        return self._backend.peak_device_bytes(self._device)
 
     def _place(self, data: Data, start: Start, due: Due) -> Problem:
         place, dtype, device = self._backend.place, data.dtype, self._device
@@ -116,7 +137,7 @@ class Runner:
             return RawReply(trouble=Trouble.OUT_OF_MEMORY, text=text)
         line = last_line_in(error, self._directory)
         where = f" ({line})" if line else ""
-        if isinstance(error, ValueError) and "read-only" in text:
+        if isinstance(error, ValueError) and ("read-only" in text or "WRITEABLE" in text):
             return RawReply(
                 trouble=Trouble.MUTATES_INPUT,
                 text=f"tried to change an input in place: {text}{where}; a problem's arrays are read-only, copy first",

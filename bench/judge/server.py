@@ -1,113 +1,161 @@
 """The fork server: a process that has an array library imported and makes workers by forking itself.
 
-``python -m bench.judge.server BACKEND fork|spawn DESCRIPTOR DIRECTORY``. It computes nothing before a fork. The spawned
-kind imports nothing and starts a fresh interpreter instead, for libraries that do not survive a fork. Either way the
-server is the parent of every worker, and of whatever a worker leaves behind when it dies.
+``python -m bench.judge.server BACKEND fork|spawn DESCRIPTOR DIRECTORY MECHANISMS``. It computes nothing before a fork.
+The spawned kind imports nothing and starts a fresh interpreter instead, for libraries that do not survive a fork.
+Either way the server is the parent of every worker, and of whatever a worker leaves behind when it dies.
 """
 
 import contextlib
-import ctypes
-import fcntl
 import gc
 import importlib
 import json
 import os
-import resource
 import select
 import shutil
 import signal
 import socket
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
-from bench.judge import worker
-
-FILE_LIMIT_BYTES = 1 << 28
-"""No file that a worker writes grows beyond this: far above what compilers cache, far below a full disk."""
+from bench.judge.kernel import PR_SET_CHILD_SUBREAPER, prctl
+from bench.judge.mechanisms import Mechanism, Mechanisms
+from bench.judge.namespace import MOST_PROCESSES, Keeper, Namespace, has_own_process_limit
 
 USED_LATER = {"torch": ("torch._dynamo",)}
 """What a library imports only on first use: torch.optim needs torch._dynamo, 1.9 s in every launch otherwise."""
 
-_PR_SET_PDEATHSIG = 1
-_PR_SET_CHILD_SUBREAPER = 36
 _KILLED_SECONDS = 5.0
+_STEP_SECONDS = 0.002
+
+
+@dataclass(frozen=True, slots=True)
+class _End:
+    status: int
+    peak_bytes: int
 
 
 class Server:
     """Forks workers and reaps them, one request of the judge at a time."""
 
-    def __init__(self, judge: socket.socket, spawns: bool) -> None:
+    def __init__(self, judge: socket.socket, on: Mechanisms, keeper: Keeper | None, *, spawns: bool) -> None:
         self._judge = judge
+        self._on = on
+        self._keeper = keeper
         self._spawns = spawns
-        self._workers: set[int] = set()
+        self._workers: dict[int, Namespace | None] = {}
 
     def serve(self) -> None:
         """Answer until the judge closes its end, or dies; then kill what is left."""
         while True:
-            message, descriptors, _, _ = socket.recv_fds(self._judge, 4096, 3)
+            message, descriptors, _, _ = socket.recv_fds(self._judge, 4096, 4)
             if not message:
                 break
             request = json.loads(message)
             if request["ask"] == "start":
-                reply = {"pid": self._start(descriptors, request["directory"])}
+                reply = self._start(descriptors, request["directory"])
             else:
                 reply = self._reap(request["pid"], request["grace_seconds"])
             _say(self._judge, reply)
         for pid in list(self._workers):
             self._reap(pid, 0.0)
+        if self._keeper is not None:
+            self._keeper.close()
 
-    def _start(self, descriptors: list[int], directory: str) -> int:
+    def _start(self, descriptors: list[int], directory: str) -> dict[str, Any]:
+        namespace = self._keeper.make() if self._keeper is not None else None
+        if namespace is not None:
+            namespace.enter()
         server = os.getpid()
+        told, tell = os.pipe()
         pid = os.fork()
         if pid == 0:
-            try:
-                _become_worker(descriptors, directory, server)
-                if self._spawns:
-                    command = [sys.executable, "-P", "-m", "bench.judge.worker"]
-                    os.execv(sys.executable, command)  # noqa: S606 - a shell would be one more process
-                _renew_random_state()
-                worker.main()
-            except BaseException:  # noqa: BLE001 - nothing may return into the server's loop in the child
-                sys.excepthook(*sys.exc_info())
-            finally:
-                os._exit(1)
-        for descriptor in descriptors:
+            self._live(descriptors, directory, None if namespace is not None else server, tell)
+        for descriptor in (*descriptors, tell):
             os.close(descriptor)
-        self._workers.add(pid)
-        return pid
+        self._workers[pid] = namespace
+        with open(told, "rb") as file:
+            at_work = json.loads(file.read() or b"{}")
+        if namespace is not None:
+            at_work[Mechanism.PID_NAMESPACE.name] = ""
+            if Mechanism.PROCESS_LIMIT in self._on and has_own_process_limit():
+                at_work[Mechanism.PROCESS_LIMIT.name] = f"{MOST_PROCESSES} at once"
+        return {"pid": pid, "first": namespace.first if namespace is not None else None, "at_work": at_work}
+
+    def _live(self, descriptors: list[int], directory: str, server: int | None, tell: int) -> NoReturn:
+        """Be a worker, in the child."""
+        from bench.judge import confinement, worker  # noqa: PLC0415 - imports NumPy, so not before the keeper is there
+
+        try:
+            os.setsid()
+            at_work = {}
+            if Mechanism.PARENT_DEATH_SIGNAL in self._on and confinement.die_with_parent():
+                at_work[Mechanism.PARENT_DEATH_SIGNAL.name] = ""
+            # In a namespace the parent has no number, and the first process dies with the server anyway.
+            if server is not None and os.getppid() != server:
+                os._exit(1)
+            at_work |= confinement.confine(
+                directory,
+                self._on,
+                accelerator=self._spawns,
+                own_processes=self._keeper is not None,
+                own_users=self._keeper is not None and self._keeper.own_users,
+            )
+            os.write(tell, json.dumps(at_work).encode())
+            os.close(tell)
+            confinement.take_descriptors(descriptors, close_others=Mechanism.CLOSED_DESCRIPTORS in self._on)
+            if self._spawns:
+                command = [sys.executable, "-P", "-m", "bench.judge.worker", worker.settings_of(self._on)]
+                os.execv(sys.executable, command)  # noqa: S606 - a shell would be one more process
+            confinement.renew_random_state()
+            worker.main(worker.settings_of(self._on))
+        except BaseException:  # noqa: BLE001 - nothing may return into the server's loop in the child
+            sys.excepthook(*sys.exc_info())
+        finally:
+            os._exit(1)
 
     def _reap(self, pid: int, grace_seconds: float) -> dict[str, Any]:
         """Wait for a worker, kill what has not ended by then, and say how it ended."""
         if pid not in self._workers:
-            return {"status": None, "killed": False}
-        ended = _wait(pid, grace_seconds)
-        # The group outlives its leader: children that the worker left behind are in it.
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(pid, signal.SIGKILL)
+            return {"status": None, "killed": False, "peak_bytes": None}
+        by_itself = _has_ended(pid, grace_seconds)
+        self._kill(pid)
+        if not by_itself and not _has_ended(pid, _KILLED_SECONDS):
+            return {"status": None, "killed": True, "peak_bytes": None}
+        _, status, usage = os.wait4(pid, 0)
+        namespace = self._workers.pop(pid)
+        if namespace is not None:
+            namespace.close()
+        if Mechanism.SUB_REAPER in self._on:
+            self._kill_orphans()
+        # Linux counts in KiB, macOS in bytes.
+        peak_bytes = usage.ru_maxrss * (1024 if sys.platform == "linux" else 1)
+        return {"status": status, "killed": not by_itself, "peak_bytes": peak_bytes}
+
+    def _kill(self, pid: int) -> None:
+        namespace = self._workers[pid]
+        if namespace is not None:
+            namespace.end()
+        if Mechanism.GROUP_KILL in self._on:
+            # The group outlives its leader: children that the worker left behind are in it.
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(pid, signal.SIGKILL)
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
-        if not ended and not _wait(pid, _KILLED_SECONDS):
-            return {"status": None, "killed": True}
-        status = os.waitpid(pid, 0)[1]
-        self._workers.discard(pid)
-        self._kill_orphans()
-        return {"status": status, "killed": not ended}
 
     def _kill_orphans(self) -> None:
         """Kill the descendants of dead workers, which the kernel has made children of this process."""
         deadline = time.monotonic() + _KILLED_SECONDS
+        own = {*self._workers, self._keeper.pid if self._keeper is not None else 0}
         while time.monotonic() < deadline:
-            try:
-                os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-            except ChildProcessError:
-                return
-            orphans = [pid for pid in _children(os.getpid()) if pid not in self._workers]
+            orphans = [pid for pid in _children(os.getpid()) if pid not in own]
             if not orphans:
                 return
             for pid in orphans:
-                os.kill(pid, signal.SIGKILL)
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
                 os.waitpid(pid, 0)
 
 
@@ -116,28 +164,13 @@ def _say(connection: socket.socket, message: dict[str, Any]) -> None:
     connection.sendall(json.dumps(message).encode() + b"\n")
 
 
-def _become_worker(descriptors: list[int], directory: str, server: int) -> None:
-    os.setsid()
-    _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != server:
-        os._exit(1)
-    requests, replies, log = descriptors
-    # Moved out of the way first: the kernel may have given them the very numbers they are going to have.
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    moved = [fcntl.fcntl(descriptor, fcntl.F_DUPFD, 16) for descriptor in (nothing, log, log, requests, replies)]
-    for target, descriptor in enumerate(moved):
-        os.dup2(descriptor, target, inheritable=True)
-    os.closerange(worker.REPLIES_DESCRIPTOR + 1, os.sysconf("SC_OPEN_MAX"))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
-    limit = FILE_LIMIT_BYTES if hard == resource.RLIM_INFINITY else min(hard, FILE_LIMIT_BYTES)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
-    os.chdir(directory)
-
-
-def _wait(pid: int, seconds: float) -> bool:
+def _has_ended(pid: int, seconds: float) -> bool:
     """Whether a child has ended within so many seconds; it stays to be reaped."""
-    descriptor = os.pidfd_open(pid)
+    try:
+        descriptor = os.pidfd_open(pid)
+    except (AttributeError, OSError):
+        # Not Linux, or an old one.
+        return _is_gone(pid, seconds)
     try:
         poll = select.poll()
         poll.register(descriptor, select.POLLIN)
@@ -146,29 +179,33 @@ def _wait(pid: int, seconds: float) -> bool:
         os.close(descriptor)
 
 
+def _is_gone(pid: int, seconds: float) -> bool:
+    deadline = time.monotonic() + seconds
+    while os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(_STEP_SECONDS)
+    return True
+
+
 def _children(parent: int) -> list[int]:
-    found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            with contextlib.suppress(OSError):
-                # The name in parentheses may hold anything; the parent is the second field after it.
-                if int((entry / "stat").read_bytes().rpartition(b")")[2].split()[1]) == parent:
-                    found.append(int(entry.name))
-    return found
+    try:
+        return [int(word) for word in Path(f"/proc/{parent}/task/{parent}/children").read_bytes().split()]
+    except OSError:
+        return []
 
 
-def _renew_random_state() -> None:
-    """Give each forked worker its own NumPy seed, as a fresh interpreter has; a shared one would hide randomness."""
-    random = sys.modules.get("numpy.random")
-    if random is not None:
-        random.seed()
+def _keeper(on: Mechanisms) -> tuple[Keeper | None, str]:
+    """What makes namespaces, or why there is none."""
+    if Mechanism.PID_NAMESPACE not in on:
+        return None, "switched off"
+    try:
+        return Keeper(limit_processes=Mechanism.PROCESS_LIMIT in on), ""
+    except (AttributeError, OSError) as error:
+        return None, getattr(error, "strerror", None) or str(error)
 
 
-def _prctl(option: int, value: int) -> None:
-    ctypes.CDLL(None, use_errno=True).prctl(option, ctypes.c_ulong(value), 0, 0, 0)
-
-
-def main(backend: str, kind: str, descriptor: str, directory: str) -> None:
+def main(backend: str, kind: str, descriptor: str, directory: str, mechanisms: str) -> None:
     """Import what the backend needs, tell the judge, and serve; afterwards no file is left.
 
     Args:
@@ -176,15 +213,36 @@ def main(backend: str, kind: str, descriptor: str, directory: str) -> None:
         kind: ``fork`` or ``spawn``.
         descriptor: the socket to the judge.
         directory: the judge's private one, which it can no longer remove where it was killed.
+        mechanisms: the names of those that are switched on, joined by commas.
     """
     judge = socket.socket(fileno=int(descriptor))
-    _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+    on = frozenset(Mechanism[name] for name in mechanisms.split(",") if name)
+    imported = True
+    # The judge may be killed meanwhile.
+    with contextlib.suppress(ConnectionError):
+        imported = _prepare_and_serve(judge, backend, kind, on)
+    if imported:
+        shutil.rmtree(directory, ignore_errors=True)
+    os._exit(0)
+
+
+def _prepare_and_serve(judge: socket.socket, backend: str, kind: str, on: Mechanisms) -> bool:
+    """Whether the backend could be imported; then the judge is gone, or needs this server no more."""
+    reaps = True
+    if Mechanism.SUB_REAPER in on:
+        try:
+            prctl(PR_SET_CHILD_SUBREAPER, 1)
+        except OSError:
+            reaps = False
+    keeper, why_not = _keeper(on)
+    # Only now: a user namespace is for a process with one thread, and NumPy may start more.
+    importlib.import_module("bench.judge.worker")
     if kind == "fork":
         try:
             importlib.import_module(backend)
         except Exception as error:  # noqa: BLE001 - a broken installation raises anything
             _say(judge, {"failed": f"{type(error).__name__}: {error}"[:500]})
-            return
+            return False
         for module in USED_LATER.get(backend, ()):
             # Only to save time: a variant that needs it will say itself that it does not import.
             with contextlib.suppress(Exception):
@@ -192,10 +250,9 @@ def main(backend: str, kind: str, descriptor: str, directory: str) -> None:
     # What is alive now stays: a collection in a worker need not walk it, and its pages stay shared.
     gc.collect()
     gc.freeze()
-    _say(judge, {"ready": os.getpid()})
-    Server(judge, spawns=kind == "spawn").serve()
-    shutil.rmtree(directory, ignore_errors=True)
-    os._exit(0)
+    _say(judge, {"ready": os.getpid(), "reaps": reaps, "no_namespace": why_not})
+    Server(judge, on, keeper, spawns=kind == "spawn").serve()
+    return True
 
 
 if __name__ == "__main__":

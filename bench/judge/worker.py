@@ -1,12 +1,13 @@
 """The worker: the process in which a variant is loaded and run. It reads requests and writes replies, as raw bytes.
 
-``python -m bench.judge.worker`` is the spawned kind; the fork server calls `serve` in a forked child.
+``python -m bench.judge.worker MECHANISMS`` is the spawned kind; the fork server calls `main` in a forked child.
 """
 
 import faulthandler
 import os
-import resource
+import socket
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import asdict
 
@@ -14,20 +15,25 @@ from bench.backends import backend_named
 from bench.dtypes import dtype_named
 from bench.errors import UnavailableError
 from bench.judge.channel import WorkerChannel
+from bench.judge.confinement import limit_memory
 from bench.judge.loading import LoadError, extend_path, load_function, registered_by
+from bench.judge.mechanisms import Mechanism, Mechanisms
 from bench.judge.output import cap_output
 from bench.judge.protocol import HAS_BIAS, Frame, Kind, json_bytes, pack, pack_reply
 from bench.judge.running import Data, Runner, Start
+from bench.judge.segment import mapped
 from bench.proof.contract import RawReply, Trouble
 
 REQUESTS_DESCRIPTOR = 3
 REPLIES_DESCRIPTOR = 4
+SEGMENTS_DESCRIPTOR = 5
 
 
 class Worker:
     """What a worker knows between two requests."""
 
-    def __init__(self) -> None:
+    def __init__(self, segments: socket.socket) -> None:
+        self._segments = segments
         self._runner: Runner | None = None
         self._data: Data | None = None
 
@@ -36,7 +42,9 @@ class Worker:
         sequence = frame.header.sequence
         try:
             if frame.header.kind == Kind.CALL:
-                return pack_reply(self._call(frame), sequence)
+                began_ns = time.perf_counter_ns()
+                reply = self._call(frame)
+                return pack_reply(reply, sequence, time.perf_counter_ns() - began_ns)
             return pack(Kind.DONE, sequence, json_bytes(self._requests[Kind(frame.header.kind)](self, frame))), []
         except LoadError as error:
             return pack_reply(RawReply(trouble=error.trouble, text=error.text), sequence)
@@ -50,15 +58,18 @@ class Worker:
             raise UnavailableError(
                 f"{meta['backend']} has no device {meta['device']!r} here; it has {', '.join(backend.devices())}"
             )
-        if meta["memory_bytes"] is not None:
-            _limit_memory(meta["memory_bytes"])
+        limited = meta["memory_bytes"] is not None and limit_memory(meta["memory_bytes"])
         extend_path(meta["path"])
         loaded = load_function(meta["target"])
         self._runner = Runner(loaded, backend, meta["device"])
-        return {"file": loaded.file[-1000:]}
+        return {"file": loaded.file[-1000:], "memory_limited": limited}
 
     def _hold(self, frame: Frame) -> object:
         meta, (x, y, _) = frame.meta, frame.blocks
+        if meta["sealed"] is not None:
+            _, descriptors, _, _ = socket.recv_fds(self._segments, 1, 1)
+            x, y = mapped(descriptors[0], meta["sealed"])
+            os.close(descriptors[0])
         self._data = Data(x, y, tuple(meta["x"]), tuple(meta["y"]), dtype_named(meta["dtype"]))
         return None
 
@@ -69,11 +80,14 @@ class Worker:
     def _devices(self, frame: Frame) -> object:
         return backend_named(frame.meta["backend"]).devices()
 
+    def _memory(self, frame: Frame) -> object:  # noqa: ARG002 - an answer like the others
+        return None if self._runner is None else self._runner.peak_device_bytes()
+
     def _call(self, frame: Frame) -> RawReply:
         if self._runner is None or self._data is None:
             raise RuntimeError("the judge asked for a call before it had sent a target and data")
-        header, (w0, b0, _) = frame.header, frame.blocks
-        start = Start(w0, b0 if header.flags & HAS_BIAS else None, header.lr, header.n_iters)
+        header, (w0, b0, row) = frame.header, frame.blocks
+        start = Start(w0, b0 if header.flags & HAS_BIAS else None, header.lr, header.n_iters, row if row else None)
         return self._runner.run(self._data, start)
 
     _requests: dict[Kind, Callable[["Worker", Frame], object]] = {  # noqa: RUF012 - a table, never written to
@@ -81,33 +95,32 @@ class Worker:
         Kind.DATA: _hold,
         Kind.DESCRIBE: _describe,
         Kind.DEVICES: _devices,
+        Kind.MEMORY: _memory,
     }
 
 
-def serve() -> None:
+def settings_of(on: Mechanisms) -> str:
+    """The mechanisms that are switched on, for a command line."""
+    return ",".join(mechanism.name for mechanism in Mechanism if mechanism in on)
+
+
+def serve(settings: str) -> None:
     """Answer requests until the judge closes its end."""
     sys.dont_write_bytecode = True
-    cap_output()
+    if Mechanism.CAPPED_OUTPUT.name in settings.split(","):
+        cap_output()
     faulthandler.enable()
     channel = WorkerChannel(REQUESTS_DESCRIPTOR, REPLIES_DESCRIPTOR)
-    worker = Worker()
+    worker = Worker(socket.socket(fileno=SEGMENTS_DESCRIPTOR))
     while (frame := channel.receive()) is not None:
         channel.send(*worker.answer(frame))
 
 
-def _limit_memory(memory_bytes: int) -> None:
-    """Allow this much private memory beyond what the libraries hold already."""
-    with open("/proc/self/statm", encoding="ascii") as file:
-        held_bytes = int(file.read().split()[5]) * resource.getpagesize()
-    limit = held_bytes + memory_bytes
-    resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
-
-
-def main() -> None:
+def main(settings: str) -> None:
     """Serve, and leave without the libraries' slow farewell."""
-    serve()
+    serve(settings)
     os._exit(0)
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:])

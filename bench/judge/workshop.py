@@ -11,8 +11,11 @@ from typing import Any, Self
 
 from bench.backends import backend_named, canonical_device
 from bench.errors import UnavailableError
+from bench.judge import segment
 from bench.judge.forkserver import THREAD_VARIABLES, ForkServer, ServerBrokenError, ServerGoneError
+from bench.judge.isolation import isolation, presence
 from bench.judge.loading import absolute_target
+from bench.judge.mechanisms import ALL, Mechanism, Mechanisms
 from bench.judge.process import WorkerProcess
 from bench.judge.protocol import Kind, ProtocolError
 from bench.judge.subject import Worker
@@ -21,6 +24,9 @@ from bench.proof.verdict import Status
 from bench.variants.contract import Variant
 
 _FORKED = ("numpy", "torch")
+MOST_MEMORY_BYTES = 16 << 30
+"""The default limit on a worker's memory, where half of what is free would be more."""
+
 _VARIANT_FIELDS = ("name", "backend", "family", "target", "expect", "summary", "origin")
 
 
@@ -31,7 +37,8 @@ class WorkerLimits:
     Attributes:
         call_seconds: wall time of one call; then it is killed.
         start_seconds: wall time of loading the variant, and of taking the data.
-        memory_bytes: private memory beyond what its libraries hold when it starts; ``None`` for no limit. CPU only.
+        memory_bytes: private memory beyond what its libraries hold when it starts; ``None`` for half of what this
+            machine has free, `MOST_MEMORY_BYTES` at most. On a CPU only: drivers map far more than they use.
         threads: threads of the array libraries.
     """
 
@@ -39,6 +46,17 @@ class WorkerLimits:
     start_seconds: float = 30.0
     memory_bytes: int | None = None
     threads: int = 1
+
+    def least_memory_bytes(self) -> int | None:
+        """The memory limit in bytes; ``None`` where none was asked for and the system does not say what is free."""
+        if self.memory_bytes is not None:
+            return self.memory_bytes
+        try:
+            with open("/proc/meminfo", "rb") as file:
+                free = next(int(line.split()[1]) * 1024 for line in file if line.startswith(b"MemAvailable:"))
+        except (OSError, StopIteration):
+            return None
+        return min(free // 2, MOST_MEMORY_BYTES)
 
     def thread_settings(self) -> dict[str, int]:
         """The environment variables that hold the array libraries to that many threads."""
@@ -51,13 +69,22 @@ class Workshop:
     A fork server is started for each backend when it is first needed, and again should it have died.
     """
 
-    def __init__(self, limits: WorkerLimits = WorkerLimits()) -> None:
+    def __init__(self, limits: WorkerLimits = WorkerLimits(), mechanisms: Mechanisms = ALL) -> None:
+        """Start nothing yet.
+
+        Args:
+            limits: what each worker may take.
+            mechanisms: those that are switched on; a test of one leaves it out.
+        """
         self._limits = limits
+        self._mechanisms = mechanisms
         self._folder = tempfile.TemporaryDirectory(prefix="gdbench-", ignore_cleanup_errors=True)
         self._servers: dict[tuple[str, str], ForkServer] = {}
         self._processes: set[WorkerProcess] = set()
         self._devices: dict[str, list[str]] = {}
         self._launches = 0
+        self._memory_bytes = limits.least_memory_bytes() if Mechanism.MEMORY_LIMIT in mechanisms else None
+        self._seals = Mechanism.SEALED_INPUTS in mechanisms and not segment.unavailable()
 
     def __enter__(self) -> Self:
         return self
@@ -98,7 +125,8 @@ class Workshop:
             self._require_device(variant.backend, device)
         except UnavailableError as error:
             return Failure(Status.UNAVAILABLE, None, str(error))
-        kind = "fork" if variant.backend in _FORKED and device == "cpu" else "spawn"
+        forked = variant.backend in _FORKED and device == "cpu" and Mechanism.FORK_SERVER in self._mechanisms
+        kind = "fork" if forked else "spawn"
         process = self._process(variant.backend, kind)
         if isinstance(process, Failure):
             return process
@@ -107,21 +135,36 @@ class Workshop:
             "backend": variant.backend,
             "device": device,
             "path": _import_path(),
-            "memory_bytes": self._limits.memory_bytes if device == "cpu" else None,
+            "memory_bytes": self._memory_bytes if device == "cpu" else None,
         }
         reply = self._asked(process, Kind.LOAD, meta, "load")
         if isinstance(reply, Failure):
             self._discard(process)
             return reply
         process.own_file = reply["file"]
+        if reply["memory_limited"]:
+            process.at_work[Mechanism.MEMORY_LIMIT] = ""
         return Worker(
             process,
             backend,
             device,
-            kind,
+            isolation(kind, process.at_work),
             call_seconds=self._limits.call_seconds,
             data_seconds=self._limits.start_seconds,
+            mechanisms=self._mechanisms,
         )
+
+    def presence(self) -> dict[str, str]:
+        """Each mechanism by its name, as a worker of this machine has it: ``present``, or ``absent`` and why."""
+        process = self._process("numpy", "fork")
+        if isinstance(process, Failure):
+            return presence({}, process.message)
+        server = self._servers["numpy", "fork"]
+        self._discard(process)
+        at_work = dict(process.at_work)
+        if self._memory_bytes is not None:
+            at_work[Mechanism.MEMORY_LIMIT] = f"{self._memory_bytes / 2**30:.1f} GiB beyond the libraries, on a CPU"
+        return presence(at_work, server.no_namespace)
 
     def describe(self, target: str) -> list[Variant] | Failure:
         """Import a module or a file in a worker, and list the variants that this registers.
@@ -181,13 +224,18 @@ class Workshop:
         for _ in range(2):
             try:
                 self._launches += 1
-                process = WorkerProcess(self._server(backend, kind), Path(self._folder.name) / str(self._launches))
+                server, folder = self._server(backend, kind), Path(self._folder.name) / str(self._launches)
+                process = WorkerProcess(server, folder, self._mechanisms)
             except ServerBrokenError as error:
                 return Failure(Status.UNAVAILABLE, None, str(error))
             except ServerGoneError as error:
                 gone = str(error)
                 continue
             self._processes.add(process)
+            if server.reaps and Mechanism.SUB_REAPER in self._mechanisms:
+                process.at_work[Mechanism.SUB_REAPER] = ""
+            if self._seals:
+                process.at_work[Mechanism.SEALED_INPUTS] = ""
             return process
         return Failure(Status.JUDGE_ERROR, None, f"no worker could be started: {gone}")
 
@@ -198,7 +246,7 @@ class Workshop:
         if server is not None:
             server.kill()
         self._servers[backend, kind] = ForkServer(
-            backend, kind, self._limits.thread_settings(), Path(self._folder.name)
+            backend, kind, self._limits.thread_settings(), Path(self._folder.name), self._mechanisms
         )
         return self._servers[backend, kind]
 
@@ -215,7 +263,7 @@ class Workshop:
 
 def _well_formed(kind: Kind, reply: object) -> bool:
     match kind, reply:
-        case Kind.LOAD, {"file": str()}:
+        case Kind.LOAD, {"file": str(), "memory_limited": bool()}:
             return True
         case Kind.DEVICES, list(names):
             return all(isinstance(name, str) for name in names)

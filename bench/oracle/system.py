@@ -34,6 +34,24 @@ def size(values: LongArray | FloatArray) -> FloatArray:
     return absolute
 
 
+@dataclass(frozen=True, slots=True)
+class AffineMap:
+    """The matrices of the update theta - lr (H theta - q) alone.
+
+    Attributes:
+        hessian: H, (..., P, P).
+        linear: q, (..., P, M).
+    """
+
+    hessian: LongArray
+    linear: LongArray
+
+    @property
+    def n_parameters(self) -> int:
+        """P."""
+        return int(self.hessian.shape[-1])
+
+
 @dataclass(frozen=True)
 class System:
     """The matrices of one problem, in long arithmetic, with what its bounds need in float64.
@@ -87,6 +105,25 @@ class System:
         """Q = 2c A^T y, (..., P, M)."""
         product: LongArray = self.scale * (self.design.swapaxes(-1, -2) @ self.targets)
         return product
+
+    def with_row(self, row: int, x: FloatArray, y: FloatArray) -> AffineMap:
+        """H and q with another row of data, without a pass over all of them.
+
+        Args:
+            row: which, counted through the leading batch dimensions.
+            x: the row of features that stands there instead, (D,).
+            y: its targets, (M,).
+        """
+        *batch, sample = np.unravel_index(row, self.design.shape[:-1])
+        place = (*batch, sample)
+        hessian, linear = self.hessian.copy(), self.linear.copy()
+        before, after = self.design[place], self.design[place].copy()
+        after[: len(x)] = x
+        hessian[tuple(batch)] += self.scale * (np.outer(after, after) - np.outer(before, before))
+        linear[tuple(batch)] += self.scale * (
+            np.outer(after, np.asarray(y, np.longdouble)) - np.outer(before, self.targets[place])
+        )
+        return AffineMap(hessian, linear)
 
     @cached_property
     def eigen(self) -> tuple[FloatArray, FloatArray]:

@@ -8,7 +8,7 @@ import numpy as np
 
 from bench.dtypes import Dtype, FloatArray
 from bench.oracle.rounding import Sizes, gamma, objective_bound, of_another_basis, step_bound
-from bench.oracle.system import LongArray, System, size, stacked
+from bench.oracle.system import AffineMap, LongArray, System, size, stacked
 from bench.problems.problem import Problem
 
 DENSE = 16
@@ -52,7 +52,7 @@ class Truth:
 class Propagator:
     """Jumps of many exact updates at once: theta_k+m = P_m theta_k + lr S_m q, with P_m, S_m by repeated squaring."""
 
-    system: System
+    system: System | AffineMap
     lr: float
     _jumps: dict[int, tuple[LongArray, LongArray]] = field(default_factory=dict)
 

@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SUFFIXES = (".csv", ".parquet")
+LIMIT_BYTES = 2**30
+"""A larger table is not read, nor one that unpacks to more."""
+
+LIMIT_ROWS = 2**27
 
 
 def load_file(
@@ -88,11 +92,14 @@ def _read(path: Path, columns: Sequence[str]) -> "pd.DataFrame":
         raise UsageError(f"{path} does not exist. Check the path; a relative one starts at {Path.cwd()}.")
     if not path.is_file():
         raise UsageError(f"{path} is not a file. Name one {suffix} file.")
+    size = path.stat().st_size
+    if size > LIMIT_BYTES:
+        raise UsageError(f"{path} has {size} bytes and gdbench reads at most {LIMIT_BYTES}. Take a part of its rows.")
     parser_warning = import_module("pandas").errors.ParserWarning
     try:
         return _read_csv(path, columns) if suffix == ".csv" else _read_parquet(path, columns)
-    except (OSError, ValueError, parser_warning) as error:
-        # pandas and pyarrow raise subclasses of ValueError for everything malformed, undecodable bytes included.
+    except (OSError, ValueError, TypeError, ArithmeticError, LookupError, NotImplementedError, parser_warning) as error:
+        # What pandas and pyarrow raise for files that are malformed, undecodable bytes included, is built on these.
         raise UsageError(f"{path} cannot be read as {suffix[1:]}: {error}. Is it complete, and UTF-8?") from error
 
 
@@ -113,9 +120,13 @@ def _read_csv(path: Path, columns: Sequence[str]) -> "pd.DataFrame":
 
 def _read_parquet(path: Path, columns: Sequence[str]) -> "pd.DataFrame":
     parquet = import_module("pyarrow.parquet")
-    _check_columns(path, parquet.read_schema(path).names, columns)
-    # Without pandas' own metadata, which would turn some columns into the index.
-    table: pd.DataFrame = parquet.read_table(path, columns=list(columns)).to_pandas(ignore_metadata=True)
+    with parquet.ParquetFile(path) as file:
+        _check_columns(path, file.schema_arrow.names, columns)
+        unpacked = sum(file.metadata.row_group(group).total_byte_size for group in range(file.metadata.num_row_groups))
+        if unpacked > LIMIT_BYTES or file.metadata.num_rows > LIMIT_ROWS:
+            raise ValueError(f"it claims {file.metadata.num_rows} rows of {unpacked} bytes; take a part of them")
+        # Without pandas' own metadata, which would turn some columns into the index.
+        table: pd.DataFrame = file.read(columns=list(columns)).to_pandas(ignore_metadata=True)
     return table
 
 

@@ -26,3 +26,16 @@ class Problem:
     w0: Array
     b0: Array | None
     lr: float
+
+
+@dataclass(frozen=True, slots=True)
+class ChangedProblem(Problem):
+    """A problem whose data are another's but for one row: a worker that holds those needs the row alone.
+
+    Attributes:
+        base: the other problem.
+        row: which row of x and of y differs, counted through the leading batch dimensions.
+    """
+
+    base: Problem
+    row: int

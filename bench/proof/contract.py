@@ -69,6 +69,7 @@ class RawReply:
         elapsed_ns: wall time of the call by the judge's clock.
         cpu_ns: processor time of the worker during the call.
         queue_ns: time that the worker waited for a processor during the call.
+        between_ns: processor time that the worker and its helpers took since the call before.
     """
 
     w: RawArray | None = None
@@ -80,10 +81,11 @@ class RawReply:
     elapsed_ns: int = 0
     cpu_ns: int = 0
     queue_ns: int = 0
+    between_ns: int = 0
 
-    def timed(self, elapsed_ns: int, cpu_ns: int, queue_ns: int) -> "RawReply":
+    def timed(self, elapsed_ns: int, cpu_ns: int, queue_ns: int, between_ns: int = 0) -> "RawReply":
         """The same reply, with what the judge's clocks say of it."""
-        return replace(self, elapsed_ns=elapsed_ns, cpu_ns=cpu_ns, queue_ns=queue_ns)
+        return replace(self, elapsed_ns=elapsed_ns, cpu_ns=cpu_ns, queue_ns=queue_ns, between_ns=between_ns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +119,9 @@ def trouble_failure(trouble: Trouble, text: str) -> Failure:
     return Failure(status, cause, text)
 
 
-def judge_reply(raw: RawReply, problem: Problem, n_iters: int, dtype: Dtype, device: str) -> Answer | Failure:
+def judge_reply(
+    raw: RawReply, problem: Problem, n_iters: int, dtype: Dtype, device: str, *, finite: bool = True
+) -> Answer | Failure:
     """Check a reply against the contract, and turn its bytes into float64 arrays.
 
     Args:
@@ -126,6 +130,7 @@ def judge_reply(raw: RawReply, problem: Problem, n_iters: int, dtype: Dtype, dev
         n_iters: the iterations that were asked for.
         dtype: the format that the problem was sent in, and that is due back.
         device: the device that was asked for.
+        finite: whether what is not finite is refused; only a test of that switches it off.
 
     Returns:
         An answer with the shapes that were due, every number finite; or a failure whose message says what was due
@@ -147,9 +152,10 @@ def judge_reply(raw: RawReply, problem: Problem, n_iters: int, dtype: Dtype, dev
         return fault
     arrays = {name: decode(array.data, array.facts.shape, dtype) for name, array, _ in returned if array is not None}
     for name, values in arrays.items():
-        if not np.isfinite(values).all():
+        if finite and not np.isfinite(values).all():
             return _broken("not-finite", _not_finite(name, values))
-    return Answer(arrays["w"], arrays.get("b"), arrays.get("losses"), raw.elapsed_ns, raw.cpu_ns, raw.queue_ns)
+    spent = (raw.elapsed_ns, raw.cpu_ns, raw.queue_ns, raw.between_ns)
+    return Answer(arrays["w"], arrays.get("b"), arrays.get("losses"), *spent)
 
 
 _Returned = list[tuple[str, RawArray | None, tuple[int, ...] | None]]

@@ -54,7 +54,13 @@ class Proof:
 
 
 def prove(
-    subject: Subject, problem: Problem, dtype: Dtype, *, computes_in: Sequence[str], iterations: int | None = None
+    subject: Subject,
+    problem: Problem,
+    dtype: Dtype,
+    *,
+    computes_in: Sequence[str],
+    iterations: int | None = None,
+    needs_power: bool = True,
 ) -> Proof:
     """Prove or refute that ``subject`` is gradient descent on ``problem`` in ``dtype``.
 
@@ -64,8 +70,10 @@ def prove(
         dtype: the format that the cell declares.
         computes_in: the dtypes of the variant's backend; a fault is named in float64 where that is one of them.
         iterations: watch at least this many iterations of the problem itself.
+        needs_power: whether a proof that tells no wrong answers apart is refused; only a test of that switches it off.
     """
-    return _Prover(subject, in_dtype(problem, dtype), dtype, computes_in, iterations).run()
+    proof = _Prover(subject, in_dtype(problem, dtype), dtype, computes_in, iterations).run()
+    return _with_power(proof) if needs_power else proof
 
 
 class _Prover:
@@ -212,7 +220,7 @@ class _Prover:
         share = 0.0 if closest is None or closest.bound == 0 else closest.error / closest.bound
         converges_in = iterations_to_converge(self._problem, self._system)
         checked_to = max(n for n, _ in own.answers)
-        finding = Finding(
+        return Finding(
             status=Status.PROVED,
             evidence=f"{seen} iterates inside their bounds, the nearest at {share:.2f} of it; "
             + _convergence(checked_to, converges_in),
@@ -224,10 +232,15 @@ class _Prover:
             converges_in=converges_in,
             checked_to=checked_to,
         )
-        if power >= ENOUGH:
-            return finding
-        weak = f"the nearest known wrong answer is only {power:.1f} bounds away: such a proof has no power"
-        return replace(finding, status=Status.JUDGE_ERROR, evidence=weak)
+
+
+def _with_power(proof: Proof) -> Proof:
+    """The proof, or the judge's own failure where it could not have told known wrong answers apart."""
+    finding = proof.finding
+    if finding.status is not Status.PROVED or (finding.power or 0.0) >= ENOUGH:
+        return proof
+    weak = f"the nearest known wrong answer is only {finding.power or 0.0:.1f} bounds away: such a proof has no power"
+    return replace(proof, finding=replace(finding, status=Status.JUDGE_ERROR, evidence=weak))
 
 
 def _convergence(last: int, converges_in: int | None) -> str:

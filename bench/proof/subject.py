@@ -17,8 +17,11 @@ class Answer:
         b: the returned bias, (..., M), or ``None``.
         losses: (n_iters, ...), or ``None`` where the variant reports none.
         elapsed_ns: wall time from the request to the last byte of the reply, by the judge's clock.
-        cpu_ns: time that the worker spent on a processor during the call, by the kernel; 0 where unknown.
+        cpu_ns: time that the worker and its helpers spent on a processor during the call, by the kernel; 0 where
+            unknown.
         queue_ns: time that the worker waited for a processor during the call, by the kernel; 0 where unknown.
+        between_ns: time that the worker and its helpers spent on a processor since the call before, when nothing was
+            asked of them; 0 where unknown.
     """
 
     w: FloatArray
@@ -27,6 +30,7 @@ class Answer:
     elapsed_ns: int = 0
     cpu_ns: int = 0
     queue_ns: int = 0
+    between_ns: int = 0
 
 
 @dataclass(frozen=True, slots=True)

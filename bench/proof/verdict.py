@@ -70,7 +70,10 @@ class Verdict:
         expected: what a gate expects: ``proved``, or the cause of a known-wrong variant.
         as_expected: whether it came so.
         seconds: the wall time of the proof.
-        isolation: how the variant was kept apart from the judge: ``fork``, ``spawn`` or ``in-process (unproved)``.
+        isolation: how the variant was kept apart from the judge: ``fork`` or ``spawn`` with the mechanisms that were
+            at work, or ``in-process (unproved)``.
+        peak_memory_bytes: the most memory that the worker of the proof had at once; ``None`` where nobody could tell.
+        peak_device_bytes: the most memory of its device that its tensors took; ``None`` on a CPU.
     """
 
     variant: str
@@ -84,6 +87,8 @@ class Verdict:
     as_expected: bool
     seconds: float
     isolation: str
+    peak_memory_bytes: int | None = None
+    peak_device_bytes: int | None = None
 
     @property
     def proved(self) -> bool:

@@ -21,7 +21,7 @@ def html_report(
     Args:
         environment: facts about the machine, possibly nested.
         verdicts: rows of the verdicts.
-        timings: rows of the timings; may be empty.
+        timings: rows of the timings, those without a time included; may be empty.
         iterates: rows of the iterates, for the picture of a wrong variant beside a right one; may be empty.
 
     Raises:
@@ -34,6 +34,7 @@ def html_report(
         loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, finalize=_finalized, trim_blocks=True,
         lstrip_blocks=True,
     )  # fmt: skip
+    untimed, timings = tables.untimed(timings), tables.timed(timings)
     story = charts.story_of(verdicts, iterates)
     page: str = templates.get_template("page.html.j2").render(
         headline=_headline(verdicts),
@@ -53,6 +54,7 @@ def html_report(
         ratio_grids=tables.ratio_grids(timings),
         fastest_legend=tables.FASTEST_LEGEND if tables.marked_fastest(timings) else "",
         notes=tables.notes(timings),
+        untimed=untimed,
         environment=tables.flattened(environment),
     )
     return page

@@ -14,8 +14,9 @@ def markdown_report(environment: Mapping[str, Any], verdicts: Sequence[Record], 
     Args:
         environment: facts about the machine, possibly nested.
         verdicts: rows of the verdicts.
-        timings: rows of the timings; may be empty.
+        timings: rows of the timings, those without a time included; may be empty.
     """
+    untimed, timings = tables.untimed(timings), tables.timed(timings)
     sections = ["## gdbench", f"**{markdown(tables.summary(verdicts))}**"]
     sections += _groups("Not as expected", tables.unexpected(verdicts), show_expected=True)
     sections += _grids("Verdicts", tables.verdict_grids(verdicts))
@@ -24,6 +25,7 @@ def markdown_report(environment: Mapping[str, Any], verdicts: Sequence[Record], 
     if tables.marked_fastest(timings):
         sections.append(markdown(tables.FASTEST_LEGEND))
     sections += _groups("Noise", tables.notes(timings))
+    sections += _groups("Proved and not timed", untimed)
     if environment:
         sections += ["### Environment", _table(("", ""), tables.flattened(environment))]
     return "\n\n".join(sections) + "\n"

@@ -157,6 +157,16 @@ def verdict_grids(verdicts: Sequence[Record]) -> list[Grid]:
     return [_grid(verdicts, " · ".join(titles), by_lane[titles[0]]) for titles in alike.values()]
 
 
+def timed(timings: Sequence[Record]) -> list[Record]:
+    """The rows that have a time."""
+    return [timing for timing in timings if not figures.is_absent(timing["ns_per_iter"])]
+
+
+def untimed(timings: Sequence[Record]) -> list[Group]:
+    """The proved cells that could not be timed, with the reason; the same reason once."""
+    return notes([timing for timing in timings if figures.is_absent(timing["ns_per_iter"])])
+
+
 def timing_grids(timings: Sequence[Record]) -> list[Grid]:
     """One grid of times for each device and dtype, the fastest of each problem marked."""
     fastest = marked_fastest(timings)

@@ -20,6 +20,7 @@ from bench.report.text import encodable, printable
 
 if TYPE_CHECKING:
     from bench.problems.named import Entry
+    from bench.selftest.rows import Row
     from bench.variants.contract import Variant
 
 _STYLES: Mapping[Tone, str] = {
@@ -51,8 +52,13 @@ def summary(verdicts: Sequence[Record]) -> str:
 
 def timing_table(console: Console, timings: Sequence[Record]) -> None:
     """Print the time of one iteration of every cell; with the ratio where it ran on the CPU and beside it."""
-    if not timings:
-        return
+    untimed, timings = tables.untimed(timings), tables.timed(timings)
+    if timings:
+        _print_timings(console, timings)
+    _print_groups(console, "Not timed", untimed, "declined")
+
+
+def _print_timings(console: Console, timings: Sequence[Record]) -> None:
     if len(tables.devices(timings)) == 1:
         grids = [_grid_table(console, grid, "per iteration", one_line=True) for grid in tables.timing_grids(timings)]
         if all(_fits(console, grid) for grid in grids):
@@ -89,6 +95,26 @@ def problem_table(console: Console, problems: "Sequence[Entry]") -> None:
     """Print the problems of the catalogue for ``gdbench list``; a mark says which a plain run uses."""
     rows = [(item.name, "✓" if item.default else "", f"{item.summary} [{item.source}]") for item in problems]
     _print_listing(console, ("problem", "default", "summary [source]"), rows)
+
+
+def selftest_table(console: Console, rows: "Sequence[Row]") -> None:
+    """Print every attack with its verdict and what stops it, then the controls, then what is not as expected."""
+    for heading, kind in (("attack", "attack"), ("honest control", "control")):
+        table = _table(console, "")
+        for name in (heading, "verdict", *(["mechanism"] if kind == "attack" else [])):
+            table.add_column(name, overflow="fold")
+        for row in rows:
+            if row.kind == kind:
+                ratio = "" if row.ratio is None else f", {row.ratio:.2f} of honest"
+                verdict = _toned(console, f"{row.came}{ratio}", "good" if row.as_expected else "bad")
+                table.add_row(
+                    shown(console, row.name), verdict, *([shown(console, row.mechanism)] if row.mechanism else [])
+                )
+        _print_tables(console, table)
+    for row in rows:
+        if not row.as_expected:
+            said = f"{row.name} is {row.came} where {row.due} was due: {row.evidence}"
+            console.print(shown(console, said, _STYLES["bad"]), soft_wrap=True)
 
 
 def facts_table(console: Console, facts: Mapping[str, Mapping[str, Any]]) -> None:

@@ -4,6 +4,7 @@ HTML is escaped by jinja2; rich is given text objects, in which it looks for no 
 """
 
 import re
+import sys
 import unicodedata
 
 LONGEST = 2000
@@ -39,6 +40,20 @@ def printable(value: object, longest: int = LONGEST) -> str:
     if len(text) > longest:
         text = f"{text[:longest]}… ({len(text) - longest} more characters)"
     return "".join(_visible(character) for character in text)
+
+
+def visible(text: str) -> str:
+    r"""Text of several lines in visible characters: anything else but the line feed becomes its escape.
+
+    >>> print(visible("red\x1b[2J"))
+    red\x1b[2J
+    """
+    return "\n".join("".join(map(_visible, line)) for line in text.split("\n"))
+
+
+def complain(message: str) -> None:
+    """One message on standard error; what it quotes from files and variants can do nothing there."""
+    print(f"gdbench: {visible(message)}", file=sys.stderr)
 
 
 def encodable(text: str, encoding: str) -> str:

@@ -3,16 +3,17 @@
 import secrets
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from bench.errors import UsageError
+from bench.errors import DiskError, UsageError
+from bench.runs.exchanges import EXCHANGES_NAME, ExchangeFile, digest_of
 from bench.runs.journal import JOURNAL_NAME, Cells, Journal
-from bench.runs.layout import RUN_FILE, TABLES, is_run, read_run_file, replace_file
+from bench.runs.layout import RUN_FILE, TABLES, is_run, read_run_file, replace_file, sync_folder
 from bench.runs.records import RUN_SCHEMA, Record, run_document
 from bench.runs.strict_json import to_json
 
@@ -29,6 +30,7 @@ class RunStart:
         command: the command line, word by word.
         seed: the seed of everything random in the run.
         started: when, in UTC and ISO 8601.
+        inputs: what it is made from, as `bench.runs.inputs.inputs_of` says; ``None`` in runs of an earlier gdbench.
     """
 
     run: str
@@ -36,6 +38,7 @@ class RunStart:
     command: tuple[str, ...]
     seed: int | None
     started: str
+    inputs: Mapping[str, Any] | None = None
 
 
 class RunFolder:
@@ -46,13 +49,14 @@ class RunFolder:
         start: how the run was started.
     """
 
-    __slots__ = ("_journal", "path", "start")
+    __slots__ = ("_exchanges", "_journal", "path", "start")
 
-    def __init__(self, path: Path, start: RunStart, journal: Journal) -> None:
+    def __init__(self, path: Path, start: RunStart, journal: Journal, exchanges: ExchangeFile) -> None:
         """Use `create` or `open`."""
         self.path = path
         self.start = start
         self._journal = journal
+        self._exchanges = exchanges
 
     @classmethod
     def create(
@@ -63,6 +67,7 @@ class RunFolder:
         environment: Mapping[str, Any],
         command: Sequence[str],
         seed: int | None,
+        inputs: Mapping[str, Any] | None = None,
         suffixes: Iterable[str] | None = None,
     ) -> Self:
         """Make a new folder for a run; one that is there already is never used.
@@ -73,6 +78,7 @@ class RunFolder:
             environment: what the run is measured on.
             command: the command line, word by word.
             seed: the seed of everything random in the run.
+            inputs: what it is made from.
             suffixes: what to try after the time; random four-digit hexadecimals where left out.
 
         Raises:
@@ -80,12 +86,12 @@ class RunFolder:
         """
         moment = _utc(started)
         tries = suffixes if suffixes is not None else (secrets.token_hex(2) for _ in range(_TRIES))
-        with _writing(results):
+        with _preparing(results):
             path = _exclusive_folder(results, f"{moment:%Y%m%dT%H%M%SZ}", tries)
             # The journal is there before run.json is: a kill between the two leaves an empty run, not a broken one.
-            with _closed_on_error(Journal(path / JOURNAL_NAME)) as journal:
-                start = RunStart(path.name, environment, tuple(command), seed, _iso(moment))
-                folder = cls(path, start, journal)
+            with _opened(path) as files:
+                start = RunStart(path.name, environment, tuple(command), seed, _iso(moment), inputs)
+                folder = cls(path, start, *files)
                 folder._write_run_file(Cells(), finished=None, interrupted=True)
         return folder
 
@@ -107,42 +113,52 @@ class RunFolder:
                 f"{path} cannot be resumed: its {lacking} is missing. The run was killed as it began, or the file was "
                 f"removed. Start a new run."
             )
-        with _writing(path), _closed_on_error(Journal(path / JOURNAL_NAME)) as journal:
+        with _preparing(path), _opened(path) as files:
             held = read_run_file(path)
-            start = RunStart(held["run"], held["environment"], tuple(held["command"]), held["seed"], held["started"])
-            folder = cls(path, start, journal)
+            folder = cls(path, run_start(held), *files)
             if held["finished"] is not None:
-                folder._write_run_file(journal.cells(), finished=None, interrupted=True)
+                folder._write_run_file(folder.finished_cells(), finished=None, interrupted=True)
         return folder
 
-    def append_verdict(self, record: Record, iterates: Sequence[Record] = ()) -> None:
+    def append_verdict(self, record: Record, iterates: Sequence[Record] = (), exchange: Sequence[bytes] = ()) -> None:
         """Put a verdict row, and the iterate rows behind it, in the journal.
+
+        Args:
+            record: the verdict row.
+            iterates: its iterate rows.
+            exchange: what was asked and answered, and then the data that it names; kept where it is not too large.
 
         Raises:
             ValueError: a record is no row of the frames.
-            UsageError: the disk does not take it.
+            DiskError: the disk does not take it.
         """
-        with _writing(self.path):
-            self._journal.append_verdict(record, iterates)
+        with writing(self.path):
+            # First the exchange: a line in the journal never names one that is not there.
+            kept = bool(exchange) and self._exchanges.keep(exchange)
+            self._journal.append_verdict(record, iterates, digest_of(exchange[0]) if kept else None)
 
     def append_timing(self, record: Record) -> None:
         """Put a timing row in the journal; raises as `append_verdict` does."""
-        with _writing(self.path):
+        with writing(self.path):
             self._journal.append_timing(record)
 
     def finished_cells(self) -> Cells:
         """The rows that the journal holds so far, those of an earlier process included."""
         return self._journal.cells()
 
-    def finish(self, finished: datetime, *, interrupted: bool = False) -> None:
+    def finish(self, finished: datetime, *, interrupted: bool = False) -> Cells:
         """Write the tables and ``run.json`` from the journal, and close the folder.
 
         Args:
             finished: an aware time.
             interrupted: whether cells of the plan are left undone.
 
+        Returns:
+            The rows that were written.
+
         Raises:
-            UsageError: another run, or another process, finished this folder meanwhile, or the disk is full.
+            UsageError: another run, or another process, finished this folder meanwhile.
+            DiskError: the disk is full.
         """
         from bench.runs.frames import csv_bytes, frame_of, parquet_bytes  # noqa: PLC0415 - pandas takes half a second
 
@@ -154,7 +170,7 @@ class RunFolder:
             )
         cells = self.finished_cells()
         rows = {"verdicts": cells.verdicts, "timings": cells.timings, "iterates": cells.iterates}
-        with _writing(self.path):
+        with writing(self.path):
             for name, columns in TABLES.items():
                 frame = frame_of(rows[name], columns)
                 replace_file(self.path / f"{name}.parquet", parquet_bytes(frame))
@@ -162,9 +178,11 @@ class RunFolder:
             # Last, because a run counts as finished once run.json says when.
             self._write_run_file(cells, finished=_iso(_utc(finished)), interrupted=interrupted)
         self.close()
+        return cells
 
     def close(self) -> None:
         """Let go of the journal; the run can be resumed."""
+        self._exchanges.close()
         self._journal.close()
 
     def __enter__(self) -> Self:
@@ -190,9 +208,16 @@ class RunFolder:
                 "iterates": len(cells.iterates),
                 "statuses": dict(sorted(Counter(row["status"] for row in cells.verdicts).items())),
             },
+            "inputs": self.start.inputs,
             **run_document(self.start.environment, cells.verdicts, cells.timings),
         }
         replace_file(self.path / RUN_FILE, to_json(document, indent=2).encode("ascii"))
+
+
+def run_start(held: Mapping[str, Any]) -> RunStart:
+    """How a run was started, by its ``run.json`` as `bench.runs.layout.read_run_file` gives it."""
+    command = tuple(map(str, held["command"]))
+    return RunStart(held["run"], held["environment"], command, held["seed"], held["started"], held.get("inputs"))
 
 
 def _exclusive_folder(results: Path, moment: str, suffixes: Iterable[str]) -> Path:
@@ -203,6 +228,7 @@ def _exclusive_folder(results: Path, moment: str, suffixes: Iterable[str]) -> Pa
             path.mkdir()
         except FileExistsError:
             continue
+        sync_folder(results)
         return path
     raise UsageError(
         f"{results} already has a run of {moment} under every name that was tried. "
@@ -211,7 +237,8 @@ def _exclusive_folder(results: Path, moment: str, suffixes: Iterable[str]) -> Pa
 
 
 @contextmanager
-def _writing(directory: Path) -> Iterator[None]:
+def _preparing(directory: Path) -> Iterator[None]:
+    """Before any work is done: the user may choose another place."""
     try:
         yield
     except OSError as error:
@@ -222,12 +249,27 @@ def _writing(directory: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _closed_on_error(journal: Journal) -> Iterator[Journal]:
+def writing(run: Path) -> Iterator[None]:
+    """While work is done: what is in the journal stays there."""
     try:
-        yield journal
-    except BaseException:
-        journal.close()
-        raise
+        yield
+    except OSError as error:
+        raise DiskError(
+            f"{run} cannot be written any more: {error.strerror or error}. Every cell that had ended before is kept "
+            f"there. Make room, then `gdbench run --resume {run}` does what is missing."
+        ) from error
+
+
+@contextmanager
+def _opened(run: Path) -> Iterator[tuple[Journal, ExchangeFile]]:
+    """The journal, whose lock keeps other processes out, and the exchanges; closed when an error is raised."""
+    with ExitStack() as on_error:
+        journal = Journal(run / JOURNAL_NAME)
+        on_error.callback(journal.close)
+        exchanges = ExchangeFile(run / EXCHANGES_NAME)
+        on_error.callback(exchanges.close)
+        yield journal, exchanges
+        on_error.pop_all()
 
 
 def _utc(moment: datetime) -> datetime:

@@ -3,8 +3,10 @@
 import csv
 import io
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -16,9 +18,16 @@ from bench.proof.verdict import Status
 from bench.runs.benchmark_json import read_benchmark_json
 from bench.runs.journal import JOURNAL_NAME, Cells, read_journal
 from bench.runs.layout import RUN_FILE, TABLES, is_run, read_limited, read_run_file
-from bench.runs.records import RUN_COLUMN, Column, Record
+from bench.runs.records import ADDED_LATER, RUN_COLUMN, Column, Record
 
 _STATUS_DTYPE = pd.CategoricalDtype([status.value for status in Status])
+ROWS_LIMIT = 2**24
+"""A table of more rows is not read."""
+
+UNPACKED_LIMIT_BYTES = 2**31
+"""A table that unpacks to more is not read."""
+
+_QUOTED_OR_LINE_END = re.compile(r'("[^"]*")|\r\n')
 _FORMULA_STARTS = r"[=+\-@\t\r\n]"
 
 
@@ -86,7 +95,7 @@ def run_of(run: str, environment: Mapping[str, Any], cells: Cells) -> Run:
 def frame_of(records: Sequence[Record], columns: Sequence[Column]) -> pd.DataFrame:
     """Records as a frame with exactly these columns and dtypes, also when there are no records."""
     return pd.DataFrame(
-        {name: _typed(_values([record[name] for record in records], dtype), dtype) for name, dtype, _ in columns}
+        {name: _typed(_values([record.get(name) for record in records], dtype), dtype) for name, dtype, _ in columns}
     )
 
 
@@ -106,8 +115,9 @@ def csv_bytes(frame: pd.DataFrame) -> bytes:
     for name in safe.columns[[isinstance(dtype, pd.StringDtype) for dtype in safe.dtypes]]:
         formula = safe[name].str.match(_FORMULA_STARTS).fillna(False)
         safe[name] = safe[name].mask(formula.astype(bool), "'" + safe[name])
-    text = safe.to_csv(index=False, lineterminator="\n", quoting=csv.QUOTE_MINIMAL)
-    return text.encode("utf-8")
+    # Before Python 3.13 a carriage return is quoted only where the line end has one; unquoted it would begin a row.
+    text = safe.to_csv(index=False, lineterminator="\r\n", quoting=csv.QUOTE_MINIMAL)
+    return _QUOTED_OR_LINE_END.sub(lambda found: found[1] or "\n", text).encode("utf-8")
 
 
 def _load_folder(folder: Path) -> Run:
@@ -137,16 +147,40 @@ def _read_journal(path: Path) -> Cells:
 def _read_table(path: Path, columns: Sequence[Column]) -> pd.DataFrame:
     data = read_limited(path)
     try:
-        frame = pd.read_parquet(io.BytesIO(data), engine="pyarrow")
+        frame = _parquet_columns(data, [name for name, _, _ in columns])
+        for name in ADDED_LATER - set(frame.columns):
+            frame[name] = None
         return pd.DataFrame({name: _typed(frame[name], dtype) for name, dtype, _ in columns})
     except KeyError as error:
         fault = f"it has no column {error}"
-    except (OSError, ValueError, TypeError) as error:
+    # pyarrow has an error of its own for each way in which a file can be damaged; these are what they are built on.
+    except (OSError, ValueError, TypeError, ArithmeticError, NotImplementedError, MemoryError) as error:
         fault = str(error).partition("\n")[0]
     raise UsageError(
         f"{path} cannot be read as a table of gdbench: {fault}. It was cut short or changed after gdbench wrote it. "
         f"Restore it from a copy, or resume the run to write it again from {JOURNAL_NAME}."
     )
+
+
+def _parquet_columns(data: bytes, wanted: Sequence[str]) -> pd.DataFrame:
+    """Those of the columns that the file has, without pandas' own metadata.
+
+    Raises:
+        ValueError: a column is there twice, or the file unpacks to more than a run can have written.
+        OSError, ArithmeticError, NotImplementedError: pyarrow cannot read it.
+    """
+    # Imported here, since pandas imports it late as well.
+    parquet = import_module("pyarrow.parquet")
+    file = parquet.ParquetFile(io.BytesIO(data))
+    names = file.schema_arrow.names
+    for name in wanted:
+        if names.count(name) > 1:
+            raise ValueError(f"it has {names.count(name)} columns {name!r}")
+    unpacked = sum(file.metadata.row_group(group).total_byte_size for group in range(file.metadata.num_row_groups))
+    if file.metadata.num_rows > ROWS_LIMIT or unpacked > UNPACKED_LIMIT_BYTES:
+        raise ValueError(f"it claims {file.metadata.num_rows} rows of {unpacked} bytes, more than any run has")
+    frame: pd.DataFrame = file.read(columns=[name for name in wanted if name in names]).to_pandas(ignore_metadata=True)
+    return frame
 
 
 def _named(run: str, frame: pd.DataFrame) -> pd.DataFrame:

@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,12 +27,16 @@ class Cells:
         verdicts: verdict rows.
         timings: timing rows.
         iterates: iterate rows.
+        exchanges: for the cells whose exchange was kept, its digest in the exchange file.
     """
 
     verdicts: list[dict[str, Any]] = field(default_factory=list)
     timings: list[dict[str, Any]] = field(default_factory=list)
     iterates: list[dict[str, Any]] = field(default_factory=list)
+    exchanges: dict[tuple[object, ...], str] = field(default_factory=dict)
 
+
+_DIGEST = re.compile("[0-9a-f]{64}")
 
 Entry = dict[str, Any]
 Entries = dict[tuple[object, ...], list[Entry]]
@@ -63,15 +68,20 @@ class Journal:
             self.close()
             raise
 
-    def append_verdict(self, record: Record, iterates: Sequence[Record] = ()) -> None:
+    def append_verdict(self, record: Record, iterates: Sequence[Record] = (), exchange: str | None = None) -> None:
         """Write a verdict row and the iterate rows behind it, and wait until the disk has them.
+
+        Args:
+            record: the verdict row.
+            iterates: its iterate rows.
+            exchange: the digest of what was asked and answered; ``None`` where that is not kept.
 
         Raises:
             ValueError: a record is no row of the frames.
             UsageError: the journal would grow beyond `JOURNAL_LIMIT_BYTES`.
             OSError: the disk did not take the line; the journal is left as it was.
         """
-        self._append({"kind": "verdict", "verdict": record, "iterates": list(iterates)})
+        self._append({"kind": "verdict", "verdict": record, "iterates": list(iterates), "exchange": exchange})
 
     def append_timing(self, record: Record) -> None:
         """Write a timing row, and wait until the disk has it; raises as `append_verdict` does."""
@@ -178,6 +188,8 @@ def _cells(entries: Entries) -> Cells:
         if entry["kind"] == "verdict":
             cells.verdicts.append(entry["verdict"])
             cells.iterates.extend(entry["iterates"])
+            if entry.get("exchange") is not None:
+                cells.exchanges[cell_of(entry["verdict"])] = entry["exchange"]
         else:
             cells.timings.append(entry["timing"])
     return cells
@@ -210,6 +222,9 @@ def _refuse(fact: str) -> NoReturn:
 def _fault_in_entry(entry: Any) -> str | None:
     match entry:
         case {"kind": "verdict", "verdict": verdict, "iterates": list(iterates)}:
+            exchange = entry.get("exchange")
+            if exchange is not None and not (isinstance(exchange, str) and _DIGEST.fullmatch(exchange)):
+                return f"its exchange is {exchange!r:.80}, not a digest"
             return fault_in([verdict], VERDICT_COLUMNS) or fault_in(iterates, ITERATE_COLUMNS)
         case {"kind": "timing", "timing": timing}:
             return fault_in([timing], TIMING_COLUMNS)

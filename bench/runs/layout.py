@@ -1,6 +1,7 @@
 """What a run folder is made of: the names of its files, how one is replaced whole, and how ``run.json`` is read."""
 
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,9 @@ TABLES: dict[str, tuple[Column, ...]] = {
     "iterates": ITERATE_COLUMNS,
 }
 """The frames of a run; each is written as ``<name>.parquet`` and ``<name>.csv``."""
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+"""What a run may be called."""
 
 FILE_LIMIT_BYTES = 2**29
 """A larger file of a run folder is not read."""
@@ -85,7 +89,32 @@ def read_run_file(folder: Path) -> dict[str, Any]:
                 f"{path} has no usable field {name!r}. The file was changed after gdbench wrote it; restore it from "
                 f"a copy."
             )
+    for name, usable in (
+        ("run", NAME.fullmatch(document["run"]) is not None),
+        ("command", all(isinstance(word, str) for word in document["command"])),
+        ("inputs", isinstance(document.get("inputs"), dict | None)),
+    ):
+        if not usable:
+            raise UsageError(f"{path} has no usable field {name!r}. Restore the file from a copy.")
     return dict(document)
+
+
+def refuse_unwritable(results: Path) -> None:
+    """Before any work is done rather than after it.
+
+    Raises:
+        UsageError: nothing can be written to the folder, or made where it is to be.
+    """
+    there = results
+    while not there.exists() and there != there.parent:
+        there = there.parent
+    if there.is_dir() and os.access(there, os.W_OK | os.X_OK):
+        return
+    read_only = there.is_dir() and os.statvfs(there).f_flag & os.ST_RDONLY
+    what = "its disk is read-only" if read_only else "permission denied" if there.is_dir() else f"{there} is a file"
+    raise UsageError(
+        f"{results} cannot be written: {what}. Get permission there, or choose another directory with -o/--results."
+    )
 
 
 def replace_file(path: Path, data: bytes) -> None:
@@ -95,12 +124,26 @@ def replace_file(path: Path, data: bytes) -> None:
         OSError: the disk did not take it; what was at ``path`` is untouched.
     """
     partial = path.with_name(f".{path.name}.partial")
-    with partial.open("wb") as stream:
-        stream.write(data)
-        stream.flush()
-        os.fsync(stream.fileno())
-    partial.replace(path)
-    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        with partial.open("wb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+        partial.replace(path)
+    except OSError:
+        # On a full disk the part that it took is room that the rest needs.
+        partial.unlink(missing_ok=True)
+        raise
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Wait until the disk has the names of the files in a folder.
+
+    Raises:
+        OSError: the disk did not take them.
+    """
+    directory = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(directory)
     finally:

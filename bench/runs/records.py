@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from bench.proof.verdict import Status, Verdict
+from bench.proof.verdict import Finding, Status, Verdict
 from bench.runs.strict_json import to_json
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ __all__ = [
     "Record",
     "cell_of",
     "fault_in",
+    "finding_fields",
     "run_document",
     "timing_record",
     "timings_document",
@@ -79,6 +80,8 @@ VERDICT_COLUMNS: tuple[Column, ...] = (
     ("as_expected", "boolean", "Whether it came so"),
     ("seconds", "Float64", "Wall time of the proof, in seconds"),
     ("isolation", "string", "How the variant was kept apart from the judge"),
+    ("peak_memory_bytes", "Int64", "The most memory that the proof's worker had at once, its libraries included"),
+    ("peak_device_bytes", "Int64", "The most memory of the device that its tensors took; missing on a CPU"),
 )
 
 TIMING_COLUMNS: tuple[Column, ...] = (
@@ -127,7 +130,6 @@ ITERATE_COLUMNS: tuple[Column, ...] = (
 
 def verdict_record(verdict: Verdict) -> dict[str, object]:
     """The verdict and its finding as one flat row, in the order of `VERDICT_COLUMNS`."""
-    finding = verdict.finding
     return {
         "variant": verdict.variant,
         "backend": verdict.backend,
@@ -135,6 +137,19 @@ def verdict_record(verdict: Verdict) -> dict[str, object]:
         "problem": verdict.problem,
         "device": verdict.device,
         "dtype": verdict.dtype,
+        **finding_fields(verdict.finding),
+        "expected": verdict.expected,
+        "as_expected": verdict.as_expected,
+        "seconds": verdict.seconds,
+        "isolation": verdict.isolation,
+        "peak_memory_bytes": verdict.peak_memory_bytes,
+        "peak_device_bytes": verdict.peak_device_bytes,
+    }
+
+
+def finding_fields(finding: Finding) -> dict[str, object]:
+    """The fields of a verdict row that the proof found, in their order."""
+    return {
         "status": finding.status.value,
         "cause": finding.cause,
         "factor": finding.factor,
@@ -147,10 +162,6 @@ def verdict_record(verdict: Verdict) -> dict[str, object]:
         "power_problem": finding.power_problem,
         "converges_in": finding.converges_in,
         "checked_to": finding.checked_to,
-        "expected": verdict.expected,
-        "as_expected": verdict.as_expected,
-        "seconds": verdict.seconds,
-        "isolation": verdict.isolation,
     }
 
 
@@ -241,6 +252,8 @@ def fault_in(records: Sequence[object], columns: Sequence[Column]) -> str | None
         fits, kind = _ALTERNATIVES if name == "alternatives" else _KINDS[dtype]
         may_be_missing = name not in _ALWAYS_THERE
         for row in rows:
+            if name not in row and name in ADDED_LATER:
+                continue
             if name not in row:
                 return f"the field {name!r} is missing"
             value = row[name]
@@ -248,6 +261,9 @@ def fault_in(records: Sequence[object], columns: Sequence[Column]) -> str | None
                 return f"{name!r} is {value!r:.80}, not {kind}"
     return None
 
+
+ADDED_LATER = {"peak_memory_bytes", "peak_device_bytes"}
+"""Columns that runs of an earlier gdbench lack; there they are missing in every row."""
 
 _ALWAYS_THERE = {*CELL_FIELDS, "status", "alternatives"}
 

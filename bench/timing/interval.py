@@ -4,11 +4,13 @@ import math
 import statistics
 from collections.abc import Sequence
 
+from bench.judge.mechanisms import ALL, Mechanism, Mechanisms
 from bench.proof.verdict import ProvedVerdict
 from bench.timing.noise import left_out, note, percent, spread
 from bench.timing.plan import Plan
-from bench.timing.record import Timing, Void
+from bench.timing.record import Flag, Rejected, Timing, Void
 from bench.timing.slope import AGREEMENT, Launch, Line, line
+from bench.timing.trust import flags, floor_ns, impossible
 
 FEWEST_AGREEING = 3
 PATIENCE = 2
@@ -23,7 +25,9 @@ def conclude(
     wanted: int,
     threads: int,
     out_of_time: bool = False,
-) -> Timing | Void | None:
+    on_cpu: bool = True,
+    mechanisms: Mechanisms = ALL,
+) -> Timing | Void | Rejected | None:
     """The timing of a cell, once enough of its launches agree.
 
     Args:
@@ -33,9 +37,12 @@ def conclude(
         wanted: launches that must agree, at least 2.
         threads: threads that the worker may use.
         out_of_time: conclude with what there is as soon as the wanted launches are made.
+        on_cpu: whether the processor does the work.
+        mechanisms: those that are switched on.
 
     Returns:
-        ``None`` where another launch is needed; `Void` where `PATIENCE` is at its end and the launches say nothing.
+        ``None`` where another launch is needed; `Void` where `PATIENCE` is at its end and the launches say nothing;
+        `Rejected` where no machine is that fast.
     """
     lines = [line(launch.samples, plan) for launch in launches]
     usable = [each for each in lines if each is not None]
@@ -53,6 +60,9 @@ def conclude(
 
     slopes = [each.slope_ns for each in agreeing]
     mean_ns, half_ns = statistics.fmean(slopes), half_width(slopes)
+    reason = impossible(mean_ns + half_ns, floor_ns()) if on_cpu and Mechanism.PHYSICAL_FLOOR in mechanisms else None
+    if reason is not None:
+        return Rejected(reason)
     if mean_ns <= half_ns:
         return _lost_in_noise(agreeing, plan) if last else None
 
@@ -62,14 +72,20 @@ def conclude(
     samples = [sample for launch in launches for sample in launch.samples]
     queue_share = sum(sample.queue_ns for sample in samples) / max(1, sum(sample.elapsed_ns for sample in samples))
     dispersion = spread([each.slope_ns for each in usable])
+    # Of the launch with the least of it: a busy moment adds to set-up, and what is padded is padded in all of them.
+    least_share = min(each.setup_ns / each.large_ns for each in agreeing)
+    doubts = flags(samples, plan, threads=threads, setup_share=least_share, on_cpu=on_cpu)
+    if Mechanism.SETUP_SHARE not in mechanisms:
+        doubts.pop(Flag.SETUP, None)
     remarks = (
+        *doubts.values(),
         left_out(
             slowed_ns=[each.large_ns for each in usable if each.large_ns > limit_ns],
             agreeing_ns=large_ns,
             busy=len(launches) - len(usable),
             launches=len(launches),
         ),
-        note(slopes=slopes, dispersion=dispersion, queue_share=queue_share, setup_share=setup_share),
+        note(slopes=slopes, dispersion=dispersion, queue_share=queue_share),
     )
     return Timing(
         verdict=verdict,
@@ -93,6 +109,7 @@ def conclude(
         n_large=plan.n_large,
         threads=threads,
         note="; ".join(remark for remark in remarks if remark),
+        flags=tuple(doubts),
     )
 
 

@@ -4,32 +4,27 @@ import math
 import statistics
 from collections.abc import Sequence
 
-from bench.timing.plan import SETUP_SHARE
 from bench.timing.slope import QUEUE_SHARE
 
 NOTED_DISPERSION = 0.05
 NOTED_DRIFT = 0.05
-NOTED_SETUP_SHARE = 1.5 * SETUP_SHARE
-"""The plan aims at `SETUP_SHARE`; a little more is the plan's own imprecision."""
 
 
-def note(*, slopes: Sequence[float], dispersion: float, queue_share: float, setup_share: float) -> str:
+def note(*, slopes: Sequence[float], dispersion: float, queue_share: float) -> str:
     """What a reader should know before trusting the number; empty when it was quiet.
 
     Args:
         slopes: ns an iteration, of the launches that agree, in the order of time.
         dispersion: IQR over median of the slopes of all launches.
         queue_share: share of the time that the worker waited for a processor.
-        setup_share: share of set-up in the largest call.
 
-    >>> note(slopes=[100.0, 101.0, 100.0], dispersion=0.08, queue_share=0.12, setup_share=0.09)
+    >>> note(slopes=[100.0, 101.0, 100.0], dispersion=0.08, queue_share=0.12)
     'launches differ by 8 %; waited 12 % of the time for a processor'
     """
     words = [
         f"launches differ by {percent(dispersion)}" if dispersion > NOTED_DISPERSION else "",
         f"waited {percent(queue_share)} of the time for a processor" if queue_share > QUEUE_SHARE else "",
         _drift(slopes),
-        f"set-up is {percent(setup_share)} of the largest call" if setup_share > NOTED_SETUP_SHARE else "",
     ]
     return "; ".join(word for word in words if word)
 

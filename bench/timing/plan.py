@@ -1,6 +1,7 @@
 """The sampling plan of a cell: how many iterations the short and the long timed calls make, and how many calls."""
 
 import math
+import random
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -9,6 +10,9 @@ SETUP_SHARE = 0.1
 
 GROWTH = 8
 """The long call has this many times the iterations of the short; n grows at most this much at a time."""
+
+JITTER = 8
+"""The iterations of a call are drawn from the last eighth below the plan's."""
 
 MOST_REPEATS = 10
 MISLED = 1.5
@@ -38,7 +42,7 @@ class Budget:
     stretch: int = 2
     fewest_samples: int = 8
     target_block_ns: int = 1_000_000
-    max_block_ns: int = 5_000_000
+    max_block_ns: int = 20_000_000
     total_seconds: float = 60.0
 
 
@@ -47,8 +51,8 @@ class Plan:
     """The sampling plan of a cell, the same for all its launches.
 
     Attributes:
-        n_small: iterations of a short call.
-        n_large: iterations of a long call.
+        n_small: the most iterations of a short call.
+        n_large: the most iterations of a long call.
         samples: how many calls of each a launch times.
     """
 
@@ -56,12 +60,21 @@ class Plan:
     n_large: int
     samples: int
 
+    def drawn(self, most: int, source: random.Random) -> int:
+        """How many iterations a call is asked for: up to an eighth fewer than ``most``, so that none can be foreseen.
+
+        >>> Plan(18, 150, 20).drawn(150, random.Random(1))
+        146
+        """
+        return most - source.randint(0, most // JITTER)
+
 
 def calibrate(elapsed_ns: Callable[[int], int], budget: Budget, max_n: int) -> Plan:
     """Grow n until a call is long enough, then choose the two n.
 
     Args:
-        elapsed_ns: makes one call with that many iterations in a warm worker and returns its wall time.
+        elapsed_ns: makes one call with that many iterations in a warm worker and returns its wall time, without what it
+            waited for a processor.
         budget: how long calls may be, and how many.
         max_n: the most iterations that may be asked for, at least 2.
 
@@ -72,7 +85,10 @@ def calibrate(elapsed_ns: Callable[[int], int], budget: Budget, max_n: int) -> P
     n, rise_ns = 1, 0
     while rise_ns < budget.target_block_ns and n < max_n:
         n = min(max_n, _next_n(n, rise_ns, single_ns, budget))
-        rise_ns = max(0, _least(elapsed_ns, n, budget) - single_ns)
+        least_ns = _least(elapsed_ns, n, budget)
+        # A longer call that is shorter shows that the single ones met no quiet moment.
+        single_ns = min(single_ns, least_ns)
+        rise_ns = least_ns - single_ns
     per_iteration_ns = rise_ns / (n - 1)
     return plan_for(per_iteration_ns, max(0.0, single_ns - per_iteration_ns), budget, max_n)
 

@@ -1,8 +1,18 @@
 """What a timing is: a number that only a proved verdict can carry, and what may stand in its place."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from bench.proof.verdict import NotProvedError, ProvedVerdict
+
+
+class Flag(StrEnum):
+    """What makes a number doubtful. The list is closed."""
+
+    PROCESSORS = "used more processors than it was given"
+    BETWEEN_CALLS = "worked between calls"
+    IDLE = "waited for something else than a processor"
+    SETUP = "set-up hides the iterations"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +38,8 @@ class Timing:
         n_small: iterations of the short calls.
         n_large: iterations of the long calls.
         threads: threads that the worker's array library may use.
-        note: the noise, named in words; empty when quiet.
+        note: the noise and the flags, named in words; empty when quiet.
+        flags: why the number may not be the cost of iterating; empty for an honest variant.
 
     Raises:
         NotProvedError: ``verdict`` is no `ProvedVerdict`.
@@ -50,6 +61,7 @@ class Timing:
     n_large: int
     threads: int
     note: str = ""
+    flags: tuple[Flag, ...] = ()
     limit_ns: float | None = None
     share_of_limit: float | None = None
 
@@ -70,6 +82,6 @@ class Void:
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """A timed call did not answer with gradient descent's own iterate, so there is no timing."""
+    """There is no timing: a timed answer was not gradient descent's own iterate, or no machine is that fast."""
 
     reason: str

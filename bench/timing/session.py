@@ -11,9 +11,11 @@ from typing import Protocol
 
 from bench.dtypes import Dtype
 from bench.errors import UsageError
+from bench.judge.mechanisms import ALL, Mechanism, Mechanisms
 from bench.problems.problem import Problem
 from bench.proof.subject import Answer, Failure, Subject
 from bench.proof.verdict import ProvedVerdict
+from bench.timing.asleep import NOTICED_NS, asleep_ns
 from bench.timing.interval import PATIENCE, conclude
 from bench.timing.plan import Budget, Plan, calibrate, refined
 from bench.timing.record import Rejected, Timing, Void
@@ -42,10 +44,11 @@ class Job:
         verdict: the proof, without which there is no timing.
         dtype: the cell's format.
         launcher: starts the cell's worker.
-        start: the cell's problem from start number ``index``: the same data, another ``w0`` and ``b0`` each time.
+        start: the problem of call number ``index``: other inputs each time.
         check: says what is wrong with an answer after n iterations from that problem, or ``None``.
         max_n: the most iterations that a call may ask for, at least 2.
         threads: threads that the worker's array library may use.
+        on_cpu: whether the processor does the work.
     """
 
     key: Hashable
@@ -56,6 +59,7 @@ class Job:
     check: Callable[[Problem, int, Answer], str | None]
     max_n: int = 100_000
     threads: int = 1
+    on_cpu: bool = True
 
     def __post_init__(self) -> None:
         if self.max_n < 2:
@@ -71,6 +75,7 @@ def time_cells(
     launches: int = 5,
     budget: Budget | None = None,
     on_launch: Callable[[Job, int], None] | None = None,
+    mechanisms: Mechanisms = ALL,
 ) -> Iterator[tuple[Job, Outcome]]:
     """Time the cells, and yield each as soon as enough of its launches agree.
 
@@ -80,14 +85,15 @@ def time_cells(
 
     Args:
         jobs: the cells.
-        seed: of the order of cells in a round and of short and long calls in a launch.
+        seed: of the order of cells in a round, of short and long calls in a launch, and of their exact lengths.
         launches: launches that must agree, at least 2.
         budget: how long calls and launches may take.
         on_launch: called after each launch with the cell and the number of its launches so far.
+        mechanisms: those that are switched on; a test of one leaves it out.
 
     Yields:
-        The cell with its `Timing`; `Void` where the machine was too busy; `Rejected` where a timed answer was wrong;
-        the `Failure` of a call that had no answer.
+        The cell with its `Timing`; `Void` where the machine was too busy; `Rejected` where a timed answer was wrong or
+        no machine is that fast; the `Failure` of a call that had no answer.
 
     Raises:
         UsageError: fewer than 2 launches were asked for.
@@ -97,7 +103,7 @@ def time_cells(
     budget = budget or Budget()
     deadline = time.monotonic() + budget.total_seconds
     order = random.Random(seed)  # noqa: S311 - an order that can be repeated, not a secret
-    waiting = [_Cell(job) for job in jobs]
+    waiting = [_Cell(job, mechanisms) for job in jobs]
     gc.collect()
     while waiting:
         order.shuffle(waiting)
@@ -129,6 +135,7 @@ class _Cell:
     """A job and what its launches have brought so far."""
 
     job: Job
+    mechanisms: Mechanisms
     plan: Plan | None = None
     launches: list[Launch] = field(default_factory=list)
     launched: int = 0
@@ -136,12 +143,17 @@ class _Cell:
 
     def launch(self, order: random.Random, budget: Budget, wanted: int, deadline: float) -> Outcome | None:
         self.launched += 1
+        asleep_before_ns = asleep_ns()
         try:
             with self.job.launcher() as subject:
                 first = self._call(subject, 1)
                 plan, samples = self._planned(subject, order, budget)
         except _Ended as ended:
             return ended.outcome
+        if asleep_ns() - asleep_before_ns > NOTICED_NS:
+            # A processor that wakes is cold and slow: nothing of this launch counts, and there will be another.
+            self.plan = self.plan if self.launches else None
+            return None
         self.launches.append(Launch(first.elapsed_ns, samples))
         return conclude(
             self.job.verdict,
@@ -150,11 +162,13 @@ class _Cell:
             wanted=wanted,
             threads=self.job.threads,
             out_of_time=time.monotonic() > deadline,
+            on_cpu=self.job.on_cpu,
+            mechanisms=self.mechanisms,
         )
 
     def _planned(self, subject: Subject, order: random.Random, budget: Budget) -> tuple[Plan, tuple[Sample, ...]]:
         if self.plan is None:
-            self.plan = calibrate(lambda n: self._call(subject, n).elapsed_ns, budget, self.job.max_n)
+            self.plan = calibrate(lambda n: self._call(subject, n).running_ns, budget, self.job.max_n)
         samples = self._sample(subject, self.plan, order, budget)
         # Only the first launch that says anything may change the plan: launches with other n could not be compared.
         for _ in range(MOST_PLANS):
@@ -178,7 +192,7 @@ class _Cell:
             for _ in range(budget.stretch):
                 for _ in range(plan.samples):
                     order.shuffle(pair)
-                    samples += [self._call(subject, n) for n in pair]
+                    samples += [self._call(subject, self._length(plan, n, order)) for n in pair]
                 long_enough = sum(sample.elapsed_ns for sample in samples) >= budget.longest_ns / 2
                 if long_enough or settled(samples, plan, quickest_ns):
                     break
@@ -188,16 +202,23 @@ class _Cell:
         lines = [line(launch.samples, plan) for launch in self.launches]
         return min((each.large_ns for each in lines if each is not None), default=math.inf)
 
+    def _length(self, plan: Plan, n: int, order: random.Random) -> int:
+        return plan.drawn(n, order) if Mechanism.RANDOM_LENGTHS in self.mechanisms else n
+
     def _call(self, subject: Subject, n: int) -> Sample:
         problem = self.job.start(self.starts)
-        self.starts += 1
+        if Mechanism.FRESH_DATA in self.mechanisms:
+            self.starts += 1
         reply = subject.call(problem, n, self.job.dtype)
         if isinstance(reply, Failure):
             raise _Ended(reply)
-        complaint = self.job.check(problem, n, reply)
+        checked = Mechanism.CHECKED_ANSWERS in self.mechanisms
+        complaint = self.job.check(problem, n, reply) if checked else None
         if complaint is not None:
             raise _Ended(Rejected(f"a timed call of {n} iterations was answered wrongly: {complaint}"))
-        return Sample(n, reply.elapsed_ns, reply.cpu_ns, reply.queue_ns)
+        if Mechanism.PROCESSOR_TIME not in self.mechanisms:
+            return Sample(n, reply.elapsed_ns, 0, 0)
+        return Sample(n, reply.elapsed_ns, reply.cpu_ns, reply.queue_ns, reply.between_ns)
 
 
 @contextmanager

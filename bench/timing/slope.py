@@ -12,6 +12,7 @@ AGREEMENT = 1.10
 """Launches of one program differ by about 3 % (sd). One whose long call is this far above the quickest ran on a
 processor that something else slowed."""
 
+LEVELLINGS = 8
 FLOOR = 1.02
 FLOOR_TOUCHED = 3
 
@@ -31,14 +32,21 @@ class Sample:
     Attributes:
         n: iterations asked for.
         elapsed_ns: wall time from the request to the last byte of the reply.
-        cpu_ns: time that the worker was on a processor.
-        queue_ns: time that it waited for one.
+        cpu_ns: time that the worker and its helpers were on a processor.
+        queue_ns: time that the worker waited for one.
+        between_ns: time that they were on a processor before the call, when nothing was asked of them.
     """
 
     n: int
     elapsed_ns: int
     cpu_ns: int
     queue_ns: int
+    between_ns: int = 0
+
+    @property
+    def running_ns(self) -> int:
+        """What the call took beside waiting for a processor; some of the waiting may be for the time after its end."""
+        return max(1, self.cpu_ns, self.elapsed_ns - self.queue_ns)
 
     @property
     def waited(self) -> bool:
@@ -76,7 +84,8 @@ def line(samples: Sequence[Sample], plan: Plan) -> Line | None:
     """The line through the least time of the short calls and the least time of the long ones.
 
     Noise on a shared machine only ever adds, and slows a core by half for a tenth of a second at a time; the least of
-    many calls of 1 ms is the statistic that repeats (see docs/explanation-timing.md for the figures).
+    many calls of 1 ms is the statistic that repeats (see docs/explanation-timing.md for the figures). Calls have up to
+    an eighth fewer iterations than the plan's: each is levelled by the slope that is sought, before the least is taken.
 
     Returns:
         The line, or ``None`` where too few calls of one length did not wait for a processor: under `QUIET_CALLS`, or
@@ -86,15 +95,26 @@ def line(samples: Sequence[Sample], plan: Plan) -> Line | None:
     >>> line(quiet, Plan(n_small=10, n_large=80, samples=1))
     Line(slope_ns=50.0, setup_ns=1000.0, large_ns=5000.0)
     """
-    least: list[int] = []
-    for n in (plan.n_small, plan.n_large):
-        calls = [sample for sample in samples if sample.n == n]
-        kept = [sample.elapsed_ns for sample in calls if not sample.waited]
+    quiet: list[list[Sample]] = []
+    for calls in of_lengths(samples, plan):
+        kept = [sample for sample in calls if not sample.waited]
         if not kept or len(kept) < max(min(QUIET_CALLS, len(calls)), QUIET_SHARE * len(calls)):
             return None
-        least.append(min(kept))
-    slope_ns = (least[1] - least[0]) / (plan.n_large - plan.n_small)
-    return Line(slope_ns, least[0] - plan.n_small * slope_ns, float(least[1]))
+        quiet.append(kept)
+    short, long = quiet
+    slope_ns, small_ns, large_ns = 0.0, 0.0, 0.0
+    # Lengths of a kind differ by far less than the two kinds do, so that each round shrinks the error at least sixfold.
+    for _ in range(LEVELLINGS):
+        small_ns = min(_levelled(short, plan.n_small, slope_ns))
+        large_ns = min(_levelled(long, plan.n_large, slope_ns))
+        slope_ns = (large_ns - small_ns) / (plan.n_large - plan.n_small)
+    return Line(slope_ns, small_ns - plan.n_small * slope_ns, large_ns)
+
+
+def of_lengths(samples: Sequence[Sample], plan: Plan) -> tuple[list[Sample], list[Sample]]:
+    """The short calls and the long ones."""
+    short = [sample for sample in samples if sample.n <= plan.n_small]
+    return short, [sample for sample in samples if sample.n > plan.n_small]
 
 
 def settled(samples: Sequence[Sample], plan: Plan, quickest_ns: float) -> bool:
@@ -111,8 +131,13 @@ def settled(samples: Sequence[Sample], plan: Plan, quickest_ns: float) -> bool:
     found = line(samples, plan)
     if found is None or found.large_ns > AGREEMENT * quickest_ns:
         return False
-    for n in (plan.n_small, plan.n_large):
-        elapsed = [sample.elapsed_ns for sample in samples if sample.n == n and not sample.waited]
+    for n, calls in zip((plan.n_small, plan.n_large), of_lengths(samples, plan), strict=True):
+        elapsed = _levelled([sample for sample in calls if not sample.waited], n, found.slope_ns)
         if sum(each <= FLOOR * min(elapsed) for each in elapsed) < FLOOR_TOUCHED:
             return False
     return True
+
+
+def _levelled(calls: Sequence[Sample], n: int, slope_ns: float) -> list[float]:
+    """What the calls would have taken with n iterations each."""
+    return [call.elapsed_ns + slope_ns * (n - call.n) for call in calls]

@@ -5,12 +5,10 @@ import csv
 import pytest
 
 from scripts.acceptance_rules import ACCEPTED, COLUMNS, HARNESS, PAGE, REJECTED, RULES, TABLE, outcome, page
-from tests.faults.confusion import FAULTS
-from tests.faults.fault import TARGETS, Fault
-from tests.faults.honest import CONTROLS
-from tests.faults.pairs import PAIRS
+from tests.faults.fault import TARGETS, Control, Fault
+from tests.faults.sets import MAIN
 
-KINDS: dict[str, tuple[Fault, ...]] = {"fault": FAULTS, "pair": PAIRS}
+KINDS: dict[str, tuple[Fault, ...]] = {"fault": MAIN.faults, "pair": MAIN.pairs}
 AGAIN = (
     "numpy-dot-then-mean",
     "numpy-loss-after-the-update",
@@ -33,7 +31,7 @@ def test_the_page_is_what_the_table_gives() -> None:
 
 def test_the_table_has_every_loop_of_the_corpus() -> None:
     due = {(kind, one.name, "|".join(one.expect)) for kind, loops in KINDS.items() for one in loops}
-    due |= {("control", one.name, "") for one in CONTROLS}
+    due |= {("control", one.name, "") for one in MAIN.controls}
     there = [(row["kind"], row["name"], row["expected"]) for row in table()]
     assert set(there) == due, "python -m scripts.acceptance_rules makes the table anew"
     assert len(there) == len(due)
@@ -48,6 +46,7 @@ def test_gdbench_misses_no_fault_and_rejects_no_honest_loop() -> None:
 @pytest.mark.parametrize("name", AGAIN)
 def test_the_rules_judge_as_the_table_says(name: str) -> None:
     (row,) = (row for row in table() if row["name"] == name)
-    (loop,) = (one for one in (*FAULTS, *CONTROLS) if one.name == name)
+    loops: tuple[Fault | Control, ...] = (*MAIN.faults, *MAIN.controls)
+    (loop,) = (one for one in loops if one.name == name)
     found = {rule.name: outcome(str(TARGETS / loop.function), loop.backend, rule.name) for rule in RULES}
     assert found == {rule.name: row[rule.name] for rule in RULES}

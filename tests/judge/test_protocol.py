@@ -11,7 +11,7 @@ import pytest
 
 from bench.backends import ArrayFacts
 from bench.dtypes import DTYPES, encode
-from bench.judge.channel import ClosedError, JudgeChannel, OverdueError
+from bench.judge.channel import REQUEST_LIMIT_BYTES, ClosedError, JudgeChannel, OverdueError, WorkerChannel
 from bench.judge.protocol import (
     HEADER,
     META_LIMIT_BYTES,
@@ -177,6 +177,20 @@ def test_writing_to_one_who_does_not_read_ends_at_the_deadline(channel: tuple[Ju
     judge, _, _ = channel
     with pytest.raises(OverdueError):
         judge.send((bytes(1 << 22),), soon(0.05))
+
+
+@pytest.mark.parametrize(
+    ("blocks", "meta_bytes"), [((REQUEST_LIMIT_BYTES, 1, 0), 0), ((0, 0, 0), META_LIMIT_BYTES + 1)]
+)
+def test_the_worker_reads_no_endless_request(blocks: tuple[int, int, int], meta_bytes: int) -> None:
+    out, into = os.pipe()
+    os.write(into, HEADER.pack(b"gdb1", Kind.DATA, 0, meta_bytes, 1, 0, 0.0, *blocks))
+    try:
+        with pytest.raises(ProtocolError, match="announces"):
+            WorkerChannel(out, into).receive()
+    finally:
+        os.close(out)
+        os.close(into)
 
 
 def test_writing_to_a_closed_pipe_says_so() -> None:

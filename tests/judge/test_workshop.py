@@ -15,6 +15,7 @@ import pytest
 
 from bench.dtypes import DTYPES
 from bench.errors import UnavailableError
+from bench.judge.mechanisms import Mechanism, all_but
 from bench.judge.subject import Worker
 from bench.judge.workshop import WorkerLimits, Workshop
 from bench.problems.problem import Problem
@@ -205,7 +206,8 @@ def test_the_fork_server_is_replaced_when_a_variant_harms_it(
     monkeypatch: pytest.MonkeyPatch, variant_at: VariantAt, problem: Problem, function: str
 ) -> None:
     monkeypatch.setattr("bench.judge.forkserver._ANSWER_SECONDS", 0.2)
-    with Workshop() as workshop:
+    # A worker that is kept in cannot reach its server at all.
+    with Workshop(mechanisms=all_but(Mechanism.PID_NAMESPACE, Mechanism.LANDLOCK)) as workshop:
         check(ask(workshop, variant_at(f"faulty.py:{function}"), problem), CRASHED, None, "how it ended is not known")
         assert isinstance(ask(workshop, variant_at("honest.py:honest"), problem), Answer)
 
@@ -270,12 +272,35 @@ os.kill(os.getpid(), 19)
 """
     judge = psutil.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE)
     with judge:
-        folder = Path(judge.stdout.readline().decode().strip())
-        assert folder.is_dir()
-        family = judge.children(recursive=True)
-        assert len(family) == 2
-        judge.kill()
+        try:
+            folder = Path(judge.stdout.readline().decode().strip())
+            assert folder.is_dir()
+            family = judge.children(recursive=True)
+            assert len(family) >= 2
+        finally:
+            judge.kill()
     assert not psutil.wait_procs(family, timeout=20)[1]
+    assert not folder.exists()
+
+
+def test_death_of_the_judge_while_its_server_starts_leaves_no_file(tmp_path: Path, variant_at: VariantAt) -> None:
+    program = f"""
+import os
+from bench.judge import forkserver
+from bench.judge.workshop import Workshop
+from bench.variants.contract import Variant
+def killed(*arguments):
+    print(workshop._folder.name, flush=True)
+    os.kill(os.getpid(), 9)
+forkserver.ForkServer._answer = killed
+workshop = Workshop()
+workshop.launch(Variant("test", "numpy", "test", {variant_at("honest.py:honest").target!r}), "cpu")
+"""
+    with psutil.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE) as judge:
+        folder = Path(judge.stdout.readline().decode().strip())
+    until = time.monotonic() + 20
+    while folder.exists() and time.monotonic() < until:
+        time.sleep(0.02)
     assert not folder.exists()
 
 

@@ -28,6 +28,7 @@ def make_verdict(variant: str = "numpy-analytic", status: str = "proved", **find
         as_expected=True,
         seconds=0.25,
         isolation="fork",
+        peak_memory_bytes=1 << 26,
     )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from bench.errors import UsageError
+from bench.errors import DiskError, UsageError
 from bench.runs.folder import RunFolder
 from bench.runs.journal import read_journal
 from bench.runs.layout import replace_file
@@ -22,6 +22,7 @@ FINISHED = STARTED + timedelta(minutes=1)
 FACTS: dict[str, Any] = {"environment": {}, "command": ["gdbench", "run"], "seed": 1}
 FILES = {
     "journal.jsonl",
+    "exchanges.bin",
     "run.json",
     *(f"{table}.{kind}" for table in ("verdicts", "timings", "iterates") for kind in ("parquet", "csv")),
 }
@@ -75,6 +76,7 @@ def test_a_new_folder_says_that_it_is_not_finished(new_run: NewRun) -> None:
             "finished": None,
             "interrupted": True,
             "counts": {"verdicts": 0, "timings": 0, "iterates": 0, "statuses": {}},
+            "inputs": None,
             "environment": {"cpu": "abacus"},
             "verdicts": [],
             "timings": [],
@@ -224,11 +226,13 @@ def test_a_full_disk_is_named_and_what_was_there_stays(
 
     with monkeypatch.context() as disk:
         disk.setattr(os, "fsync", full)
-        with pytest.raises(UsageError, match=f"{folder.path} cannot be written: {os.strerror(errno.ENOSPC)}"):
-            folder.append_verdict(verdict_row("b"))
-        with pytest.raises(UsageError, match=os.strerror(errno.ENOSPC)):
+        said = f"{folder.path} cannot be written any more: {os.strerror(errno.ENOSPC)}.*--resume {folder.path}"
+        with pytest.raises(DiskError, match=said):
+            folder.append_verdict(verdict_row("b"), exchange=[b"asked and answered"])
+        with pytest.raises(DiskError, match=os.strerror(errno.ENOSPC)):
             folder.finish(FINISHED)
-    assert not (folder.path / "verdicts.parquet").exists()
+    assert {path.name for path in folder.path.iterdir()} == {"journal.jsonl", "exchanges.bin", "run.json"}
+    assert (folder.path / "exchanges.bin").read_bytes() == b""
     assert [row["variant"] for row in read_journal(folder.path / "journal.jsonl").verdicts] == ["a"]
     folder.finish(FINISHED)
     assert {path.name for path in folder.path.iterdir()} - FILES == set()

@@ -14,12 +14,13 @@ import pytest
 
 from bench.dtypes import DTYPES, Dtype
 from bench.errors import UsageError
+from bench.judge.mechanisms import Mechanism, all_but
 from bench.problems.problem import Problem
 from bench.proof.subject import Answer, Failure, Reply
 from bench.proof.verdict import Finding, ProvedVerdict, Status, Verdict
 from bench.timing.interval import half_width
 from bench.timing.plan import Budget, Plan
-from bench.timing.record import Rejected, Timing, Void
+from bench.timing.record import Flag, Rejected, Timing, Void
 from bench.timing.session import Job, Outcome, time_cells
 from bench.timing.slope import Sample, line
 
@@ -53,6 +54,8 @@ class Machine:
         queue: share of its time that a call waits for a processor.
         drift: growth of the time an iteration from launch to launch.
         slow_calls: the first calls of the cell take 20 times as long.
+        processors: how many the worker keeps busy in a call.
+        between_ns: processor time that it takes before each call.
     """
 
     seed: int = 0
@@ -66,6 +69,8 @@ class Machine:
     queue: Callable[[int], float] = lambda launch: 0.0
     drift: float = 0.0
     slow_calls: int = 0
+    processors: float = 1.0
+    between_ns: int = 0
     failing_launch: int = -1
     wrong_call: int = -1
     launches: int = 0
@@ -119,9 +124,8 @@ class Worker:
             self.fresh = False
         queue = elapsed * machine.queue(self.launch)
         wrong = 1e-3 if len(machine.calls) == machine.wrong_call else 0.0
-        return Answer(
-            answered(problem, n_iters) + wrong, None, None, round(elapsed + queue), round(elapsed), round(queue)
-        )
+        spent = (round(elapsed + queue), round(elapsed * machine.processors), round(queue), machine.between_ns)
+        return Answer(answered(problem, n_iters) + wrong, None, None, *spent)
 
 
 def answered(problem: Problem, n_iters: int) -> "np.ndarray[tuple[int, ...], np.dtype[np.float64]]":
@@ -168,15 +172,26 @@ def test_a_quiet_machine_gives_the_slope_and_the_setup() -> None:
     assert timing.samples >= 5 * 2 * 15
 
 
-def test_every_launch_has_the_same_two_n() -> None:
+def test_every_launch_has_the_same_plan_and_no_call_a_foreseeable_length() -> None:
     machine = Machine()
     timing = timing_of(machine)
     of_a_launch = 1 + 2 + timing.samples // timing.launches
     asked = [n for n, _ in machine.calls]
     calibrating = len(asked) - 5 * of_a_launch
     assert 0 < calibrating <= 4 * 11
-    assert set(asked[calibrating + of_a_launch :]) == {1, timing.n_small, timing.n_large}
     assert timing.n_small == timing.n_large // 8
+    of_samples = set(asked[calibrating + of_a_launch :]) - {1}
+    short, long = ({n for n in of_samples if (n <= timing.n_small) is kind} for kind in (True, False))
+    assert (min(short), max(short)) == (timing.n_small - timing.n_small // 8, timing.n_small)
+    assert (min(long), max(long)) == (timing.n_large - timing.n_large // 8, timing.n_large)
+    assert len(long) >= 0.8 * (timing.n_large // 8)
+
+
+def test_lengths_are_those_of_the_plan_where_they_are_not_to_be_random() -> None:
+    machine = Machine()
+    [(_, timing)] = time_cells([machine.job()], seed=1, budget=GENEROUS, mechanisms=all_but(Mechanism.RANDOM_LENGTHS))
+    assert isinstance(timing, Timing)
+    assert {n for n, _ in machine.calls[-30:]} == {timing.n_small, timing.n_large}
 
 
 def test_a_plan_that_was_made_in_a_busy_moment_is_made_again() -> None:
@@ -267,20 +282,66 @@ def test_a_budget_that_is_spent_gives_no_extra_launches() -> None:
     }
 
 
-def test_iterations_that_cost_nothing_make_the_cell_void() -> None:
-    outcome = outcomes(Machine(per_iteration_ns=0.0).job(max_n=1000))["cell"]
+def test_iterations_that_do_not_stand_out_make_the_cell_void() -> None:
+    noisy = Machine(per_iteration_ns=3.0, jitter=0.5)
+    outcome = outcomes(noisy.job(max_n=3))["cell"]
     assert isinstance(outcome, Void)
-    assert "does not stand out: 1000 iterations" in outcome.reason
+    assert "does not stand out: 3 iterations" in outcome.reason
+
+
+def test_iterations_that_cost_nothing_are_rejected_unless_the_floor_is_off() -> None:
+    nothing = Machine(per_iteration_ns=0.01, jitter=0.0)
+    outcome = outcomes(nothing.job())["cell"]
+    assert isinstance(outcome, Rejected)
+    assert "does not iterate" in outcome.reason
+    [(_, believed)] = time_cells(
+        [Machine(per_iteration_ns=0.01, jitter=0.0).job()],
+        seed=1,
+        budget=GENEROUS,
+        mechanisms=all_but(Mechanism.PHYSICAL_FLOOR, Mechanism.SETUP_SHARE),
+    )
+    assert isinstance(believed, Timing)
+
+
+def test_a_quick_honest_loop_is_above_the_floor() -> None:
+    timing = timing_of(Machine(per_iteration_ns=8.0, setup_ns=20_000.0))
+    assert timing.ns_per_iter == pytest.approx(8.0, rel=0.02)
+    assert timing.flags == ()
 
 
 def test_drift_is_named() -> None:
     assert "slowed by 6 % during the run" in timing_of(Machine(drift=0.02)).note
 
 
-def test_setup_that_hides_the_slope_is_named() -> None:
+def test_setup_that_hides_the_slope_is_flagged() -> None:
     timing = timing_of(Machine(setup_ns=5_000_000.0))
     assert timing.ns_per_iter == pytest.approx(6_000, rel=0.02)
     assert "of the largest call" in timing.note
+    assert timing.flags == (Flag.SETUP,)
+
+
+@pytest.mark.parametrize(
+    ("machine", "flag"),
+    [
+        (Machine(processors=1.9), Flag.PROCESSORS),
+        (Machine(processors=0.3), Flag.IDLE),
+        (Machine(between_ns=500_000), Flag.BETWEEN_CALLS),
+    ],
+)
+def test_what_the_kernel_knows_of_the_worker_is_flagged(machine: Machine, flag: Flag) -> None:
+    timing = timing_of(machine)
+    assert timing.flags == (flag,)
+    assert timing.note
+    [(_, believed)] = time_cells([machine.job()], seed=1, budget=GENEROUS, mechanisms=all_but(Mechanism.PROCESSOR_TIME))
+    assert isinstance(believed, Timing)
+    assert believed.flags == ()
+
+
+def test_a_device_that_is_waited_for_is_no_idleness() -> None:
+    job = dataclasses.replace(Machine(processors=0.1).job(), on_cpu=False)
+    timing = outcomes(job)["cell"]
+    assert isinstance(timing, Timing)
+    assert timing.flags == ()
 
 
 def test_every_round_is_a_permutation_of_the_cells_and_rounds_differ() -> None:
@@ -301,8 +362,9 @@ def test_short_and_long_calls_alternate_in_an_order_that_is_not_fixed() -> None:
     timing = timing_of(machine)
     pairs = [n for n, _ in machine.calls][-(timing.samples // timing.launches) :]
     first = pairs[::2]
-    assert all(set(pair) == {timing.n_small, timing.n_large} for pair in zip(first, pairs[1::2], strict=True))
-    assert 0.2 < first.count(timing.n_small) / len(first) < 0.8
+    short_first = [one <= timing.n_small for one in first]
+    assert all((other <= timing.n_small) is not one for one, other in zip(short_first, pairs[1::2], strict=True))
+    assert 0.2 < sum(short_first) / len(first) < 0.8
 
 
 def test_no_start_is_used_twice() -> None:
@@ -313,10 +375,22 @@ def test_no_start_is_used_twice() -> None:
     assert all(problem.x is X for _, problem in machine.calls)
 
 
+def test_the_same_start_is_used_throughout_where_it_is_not_to_be_fresh() -> None:
+    machine = Machine()
+    list(time_cells([machine.job()], seed=1, budget=GENEROUS, mechanisms=all_but(Mechanism.FRESH_DATA)))
+    assert len({problem.w0[0, 0] for _, problem in machine.calls}) == 1
+
+
 def test_a_wrong_answer_to_a_timed_call_rejects_the_cell() -> None:
     outcome = outcomes(Machine(wrong_call=200).job())["cell"]
     assert isinstance(outcome, Rejected)
     assert re.fullmatch(r"a timed call of \d+ iterations was answered wrongly: w is [\d.]+", outcome.reason)
+
+
+def test_a_wrong_answer_passes_where_answers_are_not_checked() -> None:
+    jobs = [Machine(wrong_call=200).job()]
+    [(_, timing)] = time_cells(jobs, seed=1, budget=GENEROUS, mechanisms=all_but(Mechanism.CHECKED_ANSWERS))
+    assert isinstance(timing, Timing)
 
 
 def test_a_failure_in_one_launch_ends_only_that_cell() -> None:

@@ -1,0 +1,3 @@
+"""The fuzzer beside the tests is none."""
+
+collect_ignore = ["fuzz.py", "corpus"]
