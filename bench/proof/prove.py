@@ -195,10 +195,10 @@ class _Prover:
             n, failure = sighting.failure
             early = sighting.departure()
             # A wrong descent that blows up is wrong first: its earlier states tell why.
-            if failure.cause != "contract.not-finite":
-                return _failed(failure, f"{n} iterations of the {sighting.probe}")
-            if early is None:
-                excuse = _overflow_by_rounding(sighting, n, self._dtype)
+            if failure.cause != "contract.not-finite" or early is None:
+                # Infinities are returned by one loop, and raised by another's functions.
+                infinite = early is None and failure.cause in ("contract.not-finite", "contract.raised")
+                excuse = _overflow_by_rounding(sighting, n, self._dtype) if infinite else None
                 if excuse is None:
                     return _failed(failure, f"{n} iterations of the {sighting.probe}")
                 return Finding(status=Status.UNSUPPORTED, evidence=excuse)
