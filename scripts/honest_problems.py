@@ -61,6 +61,8 @@ SLOW_FLOAT16 = 100_000
 
 NOT_IN = {
     "honest-numpy-blas-gemm": ("float16",),
+    # math.fsum raises where every other sum goes beyond float16 and is judged by what comes of it.
+    "honest-numpy-exact-sums": ("float16",),
     "honest-numpy-sparse-design": ("float16",),
     "honest-torch-through-numpy": ("bfloat16",),
     # github.com/pytorch/pytorch/issues/191763: sixteen weights at a time are not updated. These cells found it too.
