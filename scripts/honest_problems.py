@@ -61,6 +61,8 @@ SLOW_FLOAT16 = 100_000
 
 NOT_IN = {
     "honest-numpy-blas-gemm": ("float16",),
+    # math.fsum raises where every other sum goes beyond float16 and is judged by what comes of it.
+    "honest-numpy-exact-sums": ("float16",),
     "honest-numpy-sparse-design": ("float16",),
     "honest-torch-through-numpy": ("bfloat16",),
     # github.com/pytorch/pytorch/issues/191763: sixteen weights at a time are not updated. These cells found it too.
@@ -113,10 +115,11 @@ def draw(index: int, seed: int, core: Sequence[Variant], controls: Sequence[Vari
         seed: of all.
         core: the registered variants.
         controls: the honest loops.
-        small: as CI has it: most have at most `SMALL` numbers, and 85 % are NumPy's, which take a quarter of the time.
+        small: as CI has it: most have at most `SMALL` numbers, 75 % are of the core variants and 85 % NumPy's, which
+            are quicker.
     """
     random = np.random.Generator(np.random.PCG64([seed, index]))
-    family = core if random.random() < 0.5 else controls
+    family = core if random.random() < (0.75 if small else 0.5) else controls
     of_backend = {backend: [one for one in family if one.backend == backend] for backend in BACKENDS}
     if not of_backend["torch"] or random.random() < (0.85 if small else 0.5):
         family = of_backend["numpy"]
