@@ -151,6 +151,24 @@ def test_no_process_is_left_behind(
     assert helpers()
 
 
+@linux
+@pytest.mark.parametrize("off", [(), (M.PARENT_DEATH_SIGNAL,)], ids=["on", "off"])
+def test_a_worker_dies_with_its_server(variant_at: VariantAt, off: tuple[Mechanism, ...]) -> None:
+    """The namespace would kill it too, so that is off in both halves."""
+    with Workshop(LIMITS, all_but(M.PID_NAMESPACE, *off)) as workshop:
+        worker = workshop.launch(variant_at("prying.py:counts"), "cpu")
+        assert isinstance(worker, Worker), worker
+        process = psutil.Process(worker.pid)
+        server = process.parent()
+        assert server is not None
+        server.kill()
+        gone, alive = psutil.wait_procs([process], timeout=1.0 if off else 20.0)
+        assert [one.pid for one in (alive if off else gone)] == [worker.pid]
+        worker.close()
+        psutil.wait_procs([process], timeout=20.0)
+        assert not process.is_running()
+
+
 @with_landlock
 def test_landlock_keeps_writes_inside(problem: Problem, tmp_path: Path) -> None:
     outside, target = tmp_path / "outside", tmp_path / "target.py"
