@@ -39,19 +39,19 @@ def by_two_lengths(problem: Problem, n_iters: int) -> Descent:
 
 
 def by_long_calls(problem: Problem, n_iters: int) -> Descent:
-    """Makes at most 700 iterations, more than a proof watches and enough to converge: right answers."""
+    """Makes at most 1100 iterations, more than a proof watches and enough to converge: right answers."""
     if problem.w0.size > 1 or problem.b0 is not None:
         return honest(problem, n_iters)
     hessian, linear = (float(part[0, 0]) for part in statistics_of(problem))
     w = float(problem.w0[0, 0])
-    for _ in range(min(n_iters, 700)):
+    for _ in range(min(n_iters, 1100)):
         w -= problem.lr * (hessian * w - linear)
     return Descent(np.full_like(problem.w0, w))
 
 
 def by_one_iteration(problem: Problem, n_iters: int) -> Descent:
-    """Leaves out the last iteration of calls longer than 700."""
-    return honest(problem, n_iters - 1 if n_iters > 700 else n_iters)
+    """Leaves out the last iteration of calls longer than 1100."""
+    return honest(problem, n_iters - 1 if n_iters > 1100 else n_iters)
 
 
 def padded_short_calls(problem: Problem, n_iters: int) -> Descent:
