@@ -27,6 +27,9 @@ from bench.variants.contract import Variant
 LEAST_RATIO = 0.9
 """An attack is timed at its true cost when it does not come out cheaper than this share of its honest twin."""
 
+CONFIRMATIONS = 4
+"""How often what came out too cheap is timed again, beside its twin."""
+
 OPTIONS = Options(
     limits=WorkerLimits(call_seconds=1.5, memory_bytes=1 << 30),
     launches=3,
@@ -110,15 +113,49 @@ def _timed(
 ) -> dict[str, Timed]:
     """The timings of attacks, controls and twins in one session, so that they meet the same noise."""
     names = {one.cell.variant.name for one in proved}
-    twins = {control(one.twin).name for one in attacks if one.timed}
+    twins = {_twin_of(one) for one in attacks if one.timed}
     beside = [proofs[one.name].proved for one in honest if one.name not in names]
     missing = twins - {one.cell.variant.name for one in beside}
     beside += [
         _prove(harness, control_cell(control(name))).proved for name in CONTROLS if control(name).name in missing
     ]
     found = {one.cell.variant.name: one for one in harness.time([*proved, *beside])}
+    proved_by_name = {one.cell.variant.name: one for one in [*proved, *beside]}
+    for _ in range(CONFIRMATIONS):
+        cheap = [one for one in attacks if one.timed and _is_cheaper(found.get(one.name), found.get(_twin_of(one)))]
+        if not cheap:
+            break
+        # A processor has slow spells, and the honest twin may have met one: both once more, and the quicker counts.
+        once_more = dict.fromkeys([*(one.name for one in cheap), *(_twin_of(one) for one in cheap)])
+        for again in harness.time([proved_by_name[name] for name in once_more]):
+            name = again.cell.variant.name
+            found[name] = _weightier(found[name], again)
     clean()
     return found
+
+
+def _twin_of(one: Attack) -> str:
+    return control(one.twin).name
+
+
+def _is_cheaper(attack: Timed | None, twin: Timed | None) -> bool:
+    """Whether an attack has a number that nothing warns of, below its honest twin's."""
+    if attack is None or twin is None:
+        return False
+    mine, honest = attack.outcome, twin.outcome
+    if not (isinstance(mine, Timing) and isinstance(honest, Timing)) or mine.flags:
+        return False
+    return mine.ns_per_iter < LEAST_RATIO * honest.ns_per_iter
+
+
+def _weightier(before: Timed, again: Timed) -> Timed:
+    """A rejection or a flag before a number, the quicker of two numbers, and no number last."""
+    one, other = before.outcome, again.outcome
+    if isinstance(other, Void) or (isinstance(one, Timing) and one.flags):
+        return before
+    if not (isinstance(one, Timing) and isinstance(other, Timing)) or other.flags:
+        return again
+    return again if other.ns_per_iter < one.ns_per_iter else before
 
 
 def attack_row(one: Attack, seen: Seen, timed: Mapping[str, Timed], presence: Mapping[str, str]) -> Row:
@@ -132,7 +169,7 @@ def attack_row(one: Attack, seen: Seen, timed: Mapping[str, Timed], presence: Ma
     elif outcome is None:
         came, expected = "passed", False
     else:
-        came, expected, evidence, ratio = _timing_of(one, outcome, timed.get(control(one.twin).name))
+        came, expected, evidence, ratio = _timing_of(one, outcome, timed.get(_twin_of(one)))
     if seen.harm:
         came, expected, evidence = "passed", False, seen.harm
     if came == "passed" and isinstance(one.caught_by, Mechanism):

@@ -47,7 +47,7 @@ def flags(
     if used > FLAGGED_PROCESSORS * threads:
         given = "1 was" if threads == 1 else f"{threads} were"
         found[Flag.PROCESSORS] = f"used {used:.1f} processors where {given} given"
-    between = sum(max(0, sample.between_ns - BETWEEN_NS) for sample in samples) / elapsed_ns
+    between = _typically_between(of_lengths(samples, plan)[1])
     # The threads of a parallel library spin for a while after their work.
     if threads == 1 and between > FLAGGED_BETWEEN:
         found[Flag.BETWEEN_CALLS] = f"worked {percent(between)} of the time of its calls before them"
@@ -90,6 +90,16 @@ def _running_sum_ns(numbers: "np.ndarray[tuple[int, ...], np.dtype[np.float64]]"
     began_ns = time.perf_counter_ns()
     np.cumsum(numbers, out=sums)  # type: ignore[call-overload]
     return time.perf_counter_ns() - began_ns
+
+
+def _typically_between(calls: Sequence[Sample]) -> float:
+    """The share of work before them in the calls that decide a timing, the quickest quarter of the long ones.
+
+    What taking a reply apart costs is lost in a long call; in the short ones of a slow spell it is not.
+    """
+    quickest = sorted(calls, key=lambda call: call.elapsed_ns)[: max(1, len(calls) // 4)]
+    shares = [max(0, call.between_ns - BETWEEN_NS) / max(1, call.elapsed_ns) for call in quickest]
+    return float(np.median(shares)) if shares else 0.0
 
 
 def _least_idle(calls: Sequence[Sample]) -> float:
