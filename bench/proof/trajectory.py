@@ -154,6 +154,11 @@ class Trajectory:
         products, squares = self._moments(slice(None))
         return np.divide(products, squares, out=np.zeros_like(products), where=squares > 0)
 
+    def along_gradient(self) -> LongArray:
+        """a_k * g_k with the `gains`: the part of each step that goes along the gradient, (K, ..., P, M)."""
+        part: LongArray = self.gains().reshape(-1, *(1,) * (self.due.ndim - 1)) * self.due
+        return part
+
     def _moments(self, block: slice) -> tuple[FloatArray, FloatArray]:
         g = self.due[..., block, :].astype(np.float64).reshape(len(self.due), -1)
         s = self.effective[..., block, :].astype(np.float64).reshape(len(self.due), -1)

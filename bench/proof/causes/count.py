@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from bench.oracle.truth import Propagator
+from bench.oracle.system import size
 from bench.proof.causes.cause import Cause, Match
 from bench.proof.evidence import Evidence
-from bench.proof.trajectory import MARGIN, Trajectory
+from bench.proof.trajectory import MARGIN, Trajectory, iterates
 
 
 def one_less(evidence: Evidence) -> Match | None:
@@ -52,19 +52,14 @@ def _stopped_later(evidence: Evidence) -> Match | None:
     bound = np.maximum(evidence.sighting.truth.bound[asked], np.finfo(float).tiny)
     if not np.all(np.isfinite(bound)) or not evidence.departure:
         return None
-    propagator = Propagator(evidence.system, evidence.problem.lr)
-    distance = [np.abs(propagator.after(evidence.start, made) - state).astype(np.float64) for made in range(asked)]
-    off = np.stack(distance) / bound
+    off = size(iterates(evidence.system, evidence.problem.lr, evidence.start, asked - 1) - state) / bound
     # Of a batch, each regression may have stopped at its own time; a break between two blocks leaves one an update
     # ahead.
     joint = off.max(axis=(-1, -2))
     if evidence.system.has_bias:
         weights, bias = off[..., :-1, :].max(axis=(-1, -2)), off[..., -1, :].max(axis=-1)
-        for shift in (-1, 1):
-            ahead = np.full_like(bias, np.inf)
-            inner, outer = (slice(1, None), slice(None, -1)) if shift < 0 else (slice(None, -1), slice(1, None))
-            ahead[inner] = bias[outer]
-            joint = np.minimum(joint, np.maximum(weights, ahead))
+        joint[:-1] = np.minimum(joint[:-1], np.maximum(weights[:-1], bias[1:]))
+        joint[1:] = np.minimum(joint[1:], np.maximum(weights[1:], bias[:-1]))
     if np.any(joint.min(axis=0) > MARGIN):
         return None
     # Ten updates at a tenth of the rate may look like one: what has stopped stands still.

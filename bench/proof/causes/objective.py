@@ -38,15 +38,15 @@ def _unlike_any(evidence: Evidence) -> Match | None:
 def _of_the_error(evidence: Evidence) -> Match | None:
     """Some function of the mean squared residual is descended: the gain depends on that mean, and on nothing else."""
     trajectory = evidence.trajectory
-    gains = trajectory.gains()
-    shape = (-1, *(1,) * (trajectory.due.ndim - 1))
-    if evidence.system.n_parameters == 1 or trajectory.residual(gains.reshape(shape) * trajectory.due) > MARGIN:
+    if evidence.system.n_parameters == 1 or trajectory.residual(trajectory.along_gradient()) > MARGIN:
         return None
     level_apart = max(1e-9, 1e4 * trajectory.dtype.unit_roundoff)
     seen = []
     for distance in DISTANCES:
         level = [evidence.ask_trajectory(start, 1) for start in _of_one_error(evidence, distance)]
-        here = [float(one.gains()[0]) for one in level if one is not None and one.residual(_along(one)) <= MARGIN]
+        here = [
+            float(one.gains()[0]) for one in level if one is not None and one.residual(one.along_gradient()) <= MARGIN
+        ]
         if len(here) < len(level) or np.ptp(here) > level_apart * max(map(abs, here)):
             return None
         seen.append(here[0])
@@ -68,11 +68,6 @@ def _of_one_error(evidence: Evidence, distance: float) -> list[Problem]:
         length = distance / np.sqrt(np.asarray(values)[..., index])[..., np.newaxis, np.newaxis]
         starts.append(evidence.from_state(system.optimum + length * direction))
     return starts
-
-
-def _along(trajectory: Trajectory) -> LongArray:
-    gains: LongArray = trajectory.gains().reshape(-1, *(1,) * (trajectory.due.ndim - 1)) * trajectory.due
-    return gains
 
 
 def _slopes() -> dict[str, Slope]:

@@ -254,8 +254,7 @@ def schedule(evidence: Evidence) -> Match | None:
         return _changed_later(evidence)
     gains = trajectory.gains()
     rule = _rule(gains)
-    shape = (-1, *(1,) * (trajectory.due.ndim - 1))
-    residual = trajectory.residual(gains.reshape(shape) * trajectory.due)
+    residual = trajectory.residual(trajectory.along_gradient())
     # One number is always fitted by one number: there only a rule is worth anything.
     shown = bool(rule) or trajectory.due[0].size > 1
     # A step that is not made at all is a skipped update, whatever the others are.
@@ -278,8 +277,7 @@ def _changed_later(evidence: Evidence) -> Match | None:
     if late is None or late.due[0].size == 1:
         return None
     gains, wrong = late.gains(), late.misses > MARGIN
-    shape = (-1, *(1,) * (late.due.ndim - 1))
-    residual = late.residual(gains.reshape(shape) * late.due)
+    residual = late.residual(late.along_gradient())
     if wrong[0] or not np.any(wrong) or residual > MARGIN or np.any(np.abs(gains) < 1e-9):
         return None
     gain = float(gains[np.argmax(wrong)])
