@@ -30,7 +30,7 @@ def code_of(arguments: Sequence[str]) -> int:  # noqa: PLR0911 - one return an e
         if options.verb is None:
             parser.print_help()
             return OK
-        return int(getattr(import_module("bench.verbs"), options.verb)(options))
+        return int(import_module(f"bench.verbs.{options.verb}").main(options))
     except (UsageError, UnavailableError) as error:
         return _complain(str(error), USAGE)
     except GdbenchError as error:

@@ -110,7 +110,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 def _verb(verbs: "argparse._SubParsersAction[_Parser]", name: str, summary: str) -> argparse.ArgumentParser:
     parser = verbs.add_parser(name, help=summary, description=summary[0].upper() + summary[1:] + ".")
-    parser.set_defaults(verb=f"{name}_")
+    parser.set_defaults(verb=name)
     return parser
 
 

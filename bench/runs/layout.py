@@ -148,3 +148,15 @@ def sync_folder(folder: Path) -> None:
         os.fsync(directory)
     finally:
         os.close(directory)
+
+
+def latest_run(results: Path) -> Path:
+    """The newest run folder in a folder of them.
+
+    Raises:
+        UsageError: it holds none.
+    """
+    runs = sorted(path for path in results.iterdir() if is_run(path)) if results.is_dir() else []
+    if not runs:
+        raise UsageError(f"{results} holds no run. `gdbench run` makes one; or name a run folder.")
+    return runs[-1]

@@ -21,6 +21,7 @@ __all__ = [
     "VERDICT_COLUMNS",
     "Column",
     "Record",
+    "a_row_for_every_cell",
     "cell_of",
     "fault_in",
     "finding_fields",
@@ -213,6 +214,18 @@ def untimed_record(variant: "Variant", cell: tuple[str, str, str, str], reason: 
 def cell_of(record: Record) -> tuple[object, ...]:
     """The four names that identify the cell of a record."""
     return tuple(record[name] for name in CELL_FIELDS)
+
+
+def a_row_for_every_cell(verdicts: Sequence[Record], timings: Sequence[Record]) -> list[Record]:
+    """A timing row for every verdict, with its status; one without numbers where the cell was not timed."""
+    timed = {cell_of(row): row for row in timings}
+    empty = dict.fromkeys(name for name, _, _ in TIMING_COLUMNS)
+    rows: list[Record] = []
+    for verdict in verdicts:
+        names = {name: verdict[name] for name in ("variant", "backend", "family", "problem", "device", "dtype")}
+        row = timed.get(cell_of(verdict)) or empty | names | {"note": f"not timed: {verdict['status']}"}
+        rows.append({**row, "status": verdict["status"]})
+    return rows
 
 
 def verdicts_document(environment: Mapping[str, Any], records: Sequence[Record]) -> dict[str, object]:

@@ -123,7 +123,7 @@ def cells(line: str) -> int:
 def test_the_terminal(hostile_run: Path, monkeypatch: pytest.MonkeyPatch, width: int) -> None:
     drawn = io.StringIO()
     console = Console(file=drawn, width=width, force_terminal=False)
-    monkeypatch.setattr("bench.verbs._console", lambda arguments: console)
+    monkeypatch.setattr("bench.verbs.shown.console_of", lambda arguments: console)
     assert code_of(["report", str(hostile_run)]) == OK
     shown = drawn.getvalue()
     assert invisible(shown) == set()

@@ -1,0 +1,58 @@
+"""``gdbench report``: a run shown again."""
+
+from pathlib import Path
+
+from bench.arguments import Arguments, run_at
+from bench.errors import UsageError
+from bench.exit_codes import NOT_AS_EXPECTED, OK
+from bench.rejudge import Rejudged, rejudge, rejudged_document, summary
+from bench.report.markdown import markdown_report
+from bench.report.terminal import progress, shown
+from bench.runs.journal import JOURNAL_NAME, read_journal
+from bench.runs.layout import latest_run, read_run_file
+from bench.runs.records import run_document
+from bench.verbs.shown import console_of, show, write, write_json
+
+
+def main(arguments: Arguments) -> int:
+    """``gdbench report``."""
+    if arguments.format == "terminal" and arguments.output is not None:
+        raise UsageError("--output is for a file. Say which kind: --format markdown or --format html.")
+    if arguments.format != "terminal" and arguments.output is None and arguments.json == "-":
+        raise UsageError("the records and the report cannot both go to standard output. Name a file: --output FILE.")
+    folder = run_at(arguments.run) if arguments.run else latest_run(Path(arguments.results))
+    environment, cells = read_run_file(folder)["environment"], read_journal(folder / JOURNAL_NAME)
+    code, more = OK, dict[str, object]()
+    if arguments.rejudge:
+        again = _rejudged(folder, len(cells.verdicts), arguments)
+        cells.verdicts[:] = [one.row for one in again]
+        code, more = OK if all(one.stands for one in again) else NOT_AS_EXPECTED, rejudged_document(again)
+    if arguments.json:
+        write_json(arguments.json, run_document(environment, cells.verdicts, cells.timings) | more)
+    if arguments.format == "terminal":
+        show(arguments, cells.verdicts, cells.timings)
+        return code
+    if arguments.format == "markdown":
+        text = markdown_report(environment, cells.verdicts, cells.timings)
+    else:
+        from bench.report.html import html_report
+
+        text = html_report(environment, cells.verdicts, cells.timings, cells.iterates)
+    if arguments.output is None:
+        print(text)
+    else:
+        write(Path(arguments.output), text)
+    return code
+
+
+def _rejudged(folder: Path, n_cells: int, arguments: Arguments) -> list[Rejudged]:
+    again = []
+    with progress(n_cells, quiet=arguments.quiet) as bar:
+        for one in rejudge(folder):
+            again.append(one)
+            bar.finish()
+    if not arguments.quiet:
+        console = console_of(arguments)
+        for line in summary(again):
+            console.print(shown(console, line), soft_wrap=True)
+    return again

@@ -1,0 +1,56 @@
+"""``gdbench run``: prove, time and keep."""
+
+import sys
+from pathlib import Path
+
+from bench.arguments import Arguments, as_started, options_of
+from bench.errors import DiskError
+from bench.exit_codes import INTERRUPTED
+from bench.recording import finish_run, record_proofs, record_timings, resume_run, run_environment, start_run
+from bench.report.terminal import shown
+from bench.report.text import complain
+from bench.runs.layout import refuse_unwritable
+from bench.runs.records import run_document
+from bench.verbs.shown import code_of, console_of, finishing, launches, planned, show, with_progress, write_json
+
+
+def main(arguments: Arguments) -> int:
+    """``gdbench run``."""
+    resumed = None
+    if arguments.resume:
+        resumed, arguments = Path(arguments.resume), as_started(arguments)
+    options = options_of(arguments)
+    refuse_unwritable(resumed or Path(arguments.results))
+    failed = False
+    # The folder not before the plan is known: a request that cannot be carried out leaves no run unfinished.
+    with (
+        planned(arguments, options) as (harness, cells),
+        resume_run(resumed, options, cells, complain)
+        if resumed
+        else start_run(Path(arguments.results), options, _command(), cells) as folder,
+    ):
+        try:
+            with finishing(arguments) as interrupted:
+                proved = list(record_proofs(harness, with_progress(cells, arguments), folder))
+                with launches(arguments, len(proved), options) as on_launch:
+                    for one in record_timings(harness, proved, folder, on_launch):
+                        failed |= one.failed
+            done, no_page = finish_run(folder, interrupted=bool(interrupted))
+        except DiskError:
+            # The disk has no room for the tables; the terminal has.
+            done = folder.finished_cells()
+            show(arguments, done.verdicts, done.timings)
+            raise
+    if no_page is not None:
+        complain(no_page)
+    show(arguments, done.verdicts, done.timings)
+    if not arguments.quiet:
+        console = console_of(arguments)
+        console.print(shown(console, f"kept in {folder.path}"), soft_wrap=True)
+    if arguments.json:
+        write_json(arguments.json, run_document(run_environment(options), done.verdicts, done.timings))
+    return INTERRUPTED if interrupted else code_of(done.verdicts, failed=failed)
+
+
+def _command() -> list[str]:
+    return ["gdbench", *sys.argv[1:]]

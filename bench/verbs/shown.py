@@ -1,0 +1,121 @@
+"""What the verbs share: progress, tables, records, exit codes."""
+
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from bench.arguments import Arguments, request_of
+from bench.errors import UsageError
+from bench.exit_codes import HARNESS_FAILED, NOT_AS_EXPECTED, OK
+from bench.report.text import complain
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from bench.harness import Harness, Options
+    from bench.plan import Cell
+    from bench.runs.records import Record
+
+T = TypeVar("T")
+
+
+@contextmanager
+def planned(arguments: Arguments, options: "Options") -> "Iterator[tuple[Harness, list[Cell]]]":
+    """A harness, and the cells that the command line means."""
+    from bench.harness import Harness
+
+    request = request_of(arguments)
+    with Harness(options) as harness:
+        yield harness, harness.plan(request, complain)
+
+
+@contextmanager
+def finishing(arguments: Arguments) -> Iterator[list[bool]]:
+    """Let Ctrl-C end the work but not what is done with it: the list is empty unless it was pressed."""
+    interrupted: list[bool] = []
+    try:
+        yield interrupted
+    except KeyboardInterrupt:
+        interrupted.append(True)
+        if not arguments.quiet:
+            complain("interrupted; what is finished is kept")
+
+
+def with_progress(cells: Sequence[T], arguments: Arguments) -> Iterator[T]:
+    """The cells one by one, each shown while it is at work."""
+    from bench.report.terminal import progress
+
+    with progress(len(cells), quiet=arguments.quiet) as shown:
+        for cell in cells:
+            shown.begin(str(cell))
+            yield cell
+            shown.finish()
+
+
+@contextmanager
+def launches(arguments: Arguments, n_cells: int, options: "Options") -> "Iterator[Callable[[Cell, int], None]]":
+    """What to call after each launch, for a bar that counts them."""
+    from bench.report.terminal import progress
+
+    with progress(n_cells * options.launches, quiet=arguments.quiet) as shown:
+
+        def on_launch(cell: "Cell", launch: int) -> None:
+            shown.begin(f"{cell}, launch {launch}")
+            # Cells whose launches do not agree get more of them than the bar has room for.
+            if launch <= options.launches:
+                shown.finish()
+
+        yield on_launch
+
+
+def show(arguments: Arguments, verdicts: "Sequence[Record]", timings: "Sequence[Record]" = ()) -> None:
+    """Print the tables and the summary."""
+    from bench.report.terminal import summary, timing_table, verdict_table
+
+    if arguments.quiet:
+        return
+    console = console_of(arguments)
+    verdict_table(console, verdicts)
+    timing_table(console, timings)
+    console.print(summary(verdicts), highlight=False, soft_wrap=True)
+
+
+def console_of(arguments: Arguments) -> "Console":
+    """Where tables go: standard error where standard output has data."""
+    from rich.console import Console
+
+    report_on_output = getattr(arguments, "format", "terminal") != "terminal" and arguments.output is None
+    return Console(stderr=report_on_output or arguments.json == "-")
+
+
+def code_of(verdicts: "Iterable[Record]", *, failed: bool = False) -> int:
+    """The exit code of these verdicts; ``failed`` where something else is not as it must be."""
+    verdicts = list(verdicts)
+    if any(row["status"] == "judge-error" for row in verdicts):
+        return HARNESS_FAILED
+    return NOT_AS_EXPECTED if failed or not all(row["as_expected"] for row in verdicts) else OK
+
+
+def write_json(target: str, document: Any) -> None:
+    """Write a document to a file, or to standard output where the target is ``-``."""
+    from bench.runs.strict_json import to_json
+
+    text = to_json(document, indent=1)
+    if target == "-":
+        sys.stdout.write(text)
+    else:
+        write(Path(target), text)
+
+
+def write(path: Path, text: str) -> None:
+    """Write a file.
+
+    Raises:
+        UsageError: it cannot be written.
+    """
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written: {error.strerror}. Name another file.") from None

@@ -1,0 +1,33 @@
+"""``gdbench time``: prove cells, then time the proved ones."""
+
+from bench.arguments import Arguments, options_of
+from bench.exit_codes import INTERRUPTED
+from bench.harness import Proved
+from bench.recording import run_environment, timing_row
+from bench.report.text import complain
+from bench.runs.records import Record, a_row_for_every_cell, timings_document, verdict_record
+from bench.verbs.shown import code_of, finishing, launches, planned, show, with_progress, write_json
+
+
+def main(arguments: Arguments) -> int:
+    """``gdbench time``."""
+    options = options_of(arguments)
+    verdicts: list[Record] = []
+    timings: list[Record] = []
+    judged: list[Proved] = []
+    failed = False
+    with planned(arguments, options) as (harness, cells), finishing(arguments) as interrupted:
+        for cell in with_progress(cells, arguments):
+            judged.append(harness.prove(cell))
+            verdicts.append(verdict_record(judged[-1].verdict))
+        with launches(arguments, sum(one.to_be_timed for one in judged), options) as on_launch:
+            for one in harness.time(judged, on_launch):
+                timings.append(timing_row(one))
+                failed |= one.failed
+    show(arguments, verdicts, timings)
+    if not interrupted and not any(one.verdict.proved for one in judged):
+        complain("no cell is proved, so nothing was timed; the verdicts say why")
+    if arguments.json:
+        document = timings_document(run_environment(options), a_row_for_every_cell(verdicts, timings))
+        write_json(arguments.json, document | {"verdicts": verdicts})
+    return INTERRUPTED if interrupted else code_of(verdicts, failed=failed)

@@ -1,0 +1,21 @@
+"""``gdbench verify``: prove cells."""
+
+from bench.arguments import Arguments, options_of
+from bench.exit_codes import INTERRUPTED
+from bench.recording import run_environment
+from bench.runs.records import Record, verdict_record, verdicts_document
+from bench.verbs.shown import code_of, finishing, planned, show, with_progress, write_json
+
+
+def main(arguments: Arguments) -> int:
+    """``gdbench verify``."""
+    options = options_of(arguments)
+    records: list[Record] = []
+    with planned(arguments, options) as (harness, cells), finishing(arguments) as interrupted:
+        # Not a comprehension: what is finished before Ctrl-C is to be shown.
+        for cell in with_progress(cells, arguments):
+            records.append(verdict_record(harness.prove(cell).verdict))  # noqa: PERF401
+    show(arguments, records)
+    if arguments.json:
+        write_json(arguments.json, verdicts_document(run_environment(options), records))
+    return INTERRUPTED if interrupted else code_of(records)
