@@ -1,5 +1,6 @@
 """A worker with a variant in it, as the proof and the timing see it: problems in, checked answers out."""
 
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
@@ -16,6 +17,74 @@ from bench.problems.problem import ChangedProblem, Problem
 from bench.proof.contract import Due, judge_reply
 from bench.proof.subject import Answer, Failure
 from bench.proof.verdict import Status
+
+
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """The row of x and the row of y that a call changes, each with the byte where it starts; and as they were."""
+
+    changed: list[tuple[int, bytes]]
+    base: list[tuple[int, bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One call made ready, for any worker that holds its data: nothing is left to compute between two calls.
+
+    Attributes:
+        problem: what the variant is to solve.
+        n_iters: how many updates.
+        dtype: the format of data and answer.
+        due: the shapes of the answer.
+        start: the bytes of w0 and b0.
+        rows: what is changed in the data of the base; ``None`` where nothing is.
+        row_block: the same for a worker whose data are not in a segment.
+        limits: the most bytes of each block of the reply.
+        during: what the worker is doing meanwhile, for messages.
+    """
+
+    problem: Problem
+    n_iters: int
+    dtype: Dtype
+    due: Due
+    start: tuple[bytes, ...]
+    rows: _Rows | None
+    row_block: bytes
+    limits: tuple[int, int, int]
+    during: str
+
+    @classmethod
+    def of(cls, problem: Problem, n_iters: int, dtype: Dtype) -> Self:
+        """Make a call ready.
+
+        Raises:
+            UsageError: the start does not fit the data, or ``n_iters`` is negative.
+        """
+        due = Due.of(problem.x.shape, problem.y.shape, problem.b0 is not None, n_iters)
+        _check_start(problem, due)
+        rows, row_block = None, b""
+        if isinstance(problem, ChangedProblem):
+            rows = _Rows(_rows(problem, problem, dtype), _rows(problem, problem.base, dtype))
+            (_, x), (_, y) = rows.changed
+            row_block = pack_row(problem.row, x, y)
+        start = (encode(problem.w0, dtype), b"" if problem.b0 is None else encode(problem.b0, dtype))
+        limits = due_blocks(due, dtype.itemsize)
+        return cls(problem, n_iters, dtype, due, start, rows, row_block, limits, f"call of {n_iters} iterations")
+
+    @property
+    def base(self) -> Problem:
+        """The problem whose data the worker is to hold."""
+        return self.problem.base if isinstance(self.problem, ChangedProblem) else self.problem
+
+    @property
+    def flags(self) -> int:
+        """The flags of the request's header."""
+        return HAS_BIAS if self.problem.b0 is not None else 0
+
+    @property
+    def lr(self) -> float:
+        """The learning rate."""
+        return float(self.problem.lr)
 
 
 class Worker:
@@ -96,56 +165,81 @@ class Worker:
         Raises:
             UsageError: the start does not fit the data, or ``n_iters`` is negative.
         """
-        self.last_reply = None
-        if self._process.ended is not None:
-            return self._process.ended
-        if dtype.name not in self._backend.dtypes:
-            return Failure(Status.UNSUPPORTED, None, f"{self._backend.name} does not compute in {dtype.name}")
-        due = Due.of(problem.x.shape, problem.y.shape, problem.b0 is not None, n_iters)
-        _check_start(problem, due)
-        failure = self._send_data(problem.base if isinstance(problem, ChangedProblem) else problem, dtype)
-        if failure is not None:
-            return failure
-        return self._run(problem, due, n_iters, dtype)
-
-    def _run(self, problem: Problem, due: Due, n_iters: int, dtype: Dtype) -> Answer | Failure:
-        start = [encode(problem.w0, dtype), b"" if problem.b0 is None else encode(problem.b0, dtype)]
-        if isinstance(problem, ChangedProblem):
-            if self._segment is None:
-                start.append(_row(problem, dtype))
-            else:
-                self._segment.write_rows(_rows(problem, problem, dtype))
-        flags = HAS_BIAS if problem.b0 is not None else 0
-        sequence = self._process.next_sequence()
-        head = pack(Kind.CALL, sequence, blocks=start, flags=flags, n_iters=n_iters, lr=float(problem.lr))
-        request = b"".join((head, *start))
-        limits = due_blocks(due, dtype.itemsize)
-        during = f"call of {n_iters} iterations"
+        request = Request.of(problem, n_iters, dtype)
+        if self._process.ended is None:
+            failure = self.hold(request)
+            if failure is not None:
+                return failure
         meter = self._process.meter
         helpers_before = meter.helpers_ns()
         cpu_before, queue_before = meter.read()
-        reply = self._process.exchange((request,), limits, self._call_seconds, during)
+        sent = self.send(request)
         cpu_after, queue_after = meter.read()
         helpers_after = meter.helpers_ns()
-        if isinstance(problem, ChangedProblem) and self._segment is not None:
-            self._segment.write_rows(_rows(problem, problem.base, dtype))
-        if isinstance(reply, Failure):
-            return reply
-        frame, elapsed_ns = reply
-        try:
-            raw = read_reply(frame, due, dtype, self._device)
-        except ProtocolError as error:
-            return self._process.forged(error, during)
-        self.last_reply = frame
-        if Mechanism.JUDGES_CLOCK not in self._mechanisms:
-            elapsed_ns = frame.header.n_iters
         began_ns, ended_ns = cpu_before + helpers_before, cpu_after + helpers_after
         between_ns = 0 if self._spent_before_ns is None else began_ns - self._spent_before_ns
         self._spent_before_ns = ended_ns
-        spent_ns = (elapsed_ns, ended_ns - began_ns, queue_after - queue_before, between_ns)
+        return self.answer(request, sent, ended_ns - began_ns, queue_after - queue_before, between_ns)
+
+    def hold(self, request: "Request") -> Failure | None:
+        """See to it that the worker holds the data of a request; a failure where it does not take them."""
+        self.last_reply = None
+        if request.dtype.name not in self._backend.dtypes:
+            return Failure(Status.UNSUPPORTED, None, f"{self._backend.name} does not compute in {request.dtype.name}")
+        return self._send_data(request.base, request.dtype)
+
+    def send(self, request: "Request") -> tuple[Frame, int] | Failure:
+        """Make one call, whose data the worker holds; what comes back is still to be judged by `answer`.
+
+        Returns:
+            The reply as it came, and its nanoseconds by the judge's clock; or why there is none.
+        """
+        self.last_reply = None
+        if self._process.ended is not None:
+            return self._process.ended
+        start = request.start
+        if request.rows is not None and self._segment is None:
+            start = (*start, request.row_block)
+        elif request.rows is not None and self._segment is not None:
+            self._segment.write_rows(request.rows.changed)
+        sequence = self._process.next_sequence()
+        head = pack(Kind.CALL, sequence, blocks=start, flags=request.flags, n_iters=request.n_iters, lr=request.lr)
+        pieces = (b"".join((head, *start)),)
+        sent = self._process.exchange(pieces, request.limits, self._call_seconds, request.during)
+        if request.rows is not None and self._segment is not None:
+            self._segment.write_rows(request.rows.base)
+        return sent
+
+    def answer(
+        self, request: "Request", sent: tuple[Frame, int] | Failure, cpu_ns: int, queue_ns: int, between_ns: int
+    ) -> Answer | Failure:
+        """What a reply is worth, by the contract.
+
+        Args:
+            request: what was asked.
+            sent: what `send` gave for it.
+            cpu_ns: processor time of the call.
+            queue_ns: what it waited for a processor.
+            between_ns: processor time before the call, when nothing was asked.
+        """
+        if isinstance(sent, Failure):
+            return sent
+        frame, elapsed_ns = sent
+        try:
+            raw = read_reply(frame, request.due, request.dtype, self._device)
+        except ProtocolError as error:
+            return self._process.forged(error, request.during)
+        self.last_reply = frame
+        if Mechanism.JUDGES_CLOCK not in self._mechanisms:
+            elapsed_ns = frame.header.n_iters
+        timed = raw.timed(*(max(0, each) for each in (elapsed_ns, cpu_ns, queue_ns, between_ns)))
         finite = Mechanism.NOT_FINITE in self._mechanisms
-        timed = raw.timed(*(max(0, each) for each in spent_ns))
-        return judge_reply(timed, problem, n_iters, dtype, self._device, finite=finite)
+        return judge_reply(timed, request.problem, request.n_iters, request.dtype, self._device, finite=finite)
+
+    def spent_ns(self) -> tuple[int, int]:
+        """Processor time of the worker and its helpers, and what it waited for a processor, since it began."""
+        cpu_ns, queue_ns = self._process.meter.read()
+        return cpu_ns + self._process.meter.helpers_ns(), queue_ns
 
     def _send_data(self, problem: Problem, dtype: Dtype) -> Failure | None:
         held = self._held
@@ -180,11 +274,6 @@ class Worker:
         if self._segment is not None:
             self._segment.close()
             self._segment = None
-
-
-def _row(problem: ChangedProblem, dtype: Dtype) -> bytes:
-    (_, x), (_, y) = _rows(problem, problem, dtype)
-    return pack_row(problem.row, x, y)
 
 
 def _rows(changed: ChangedProblem, source: Problem, dtype: Dtype) -> list[tuple[int, bytes]]:
