@@ -25,6 +25,7 @@ from bench.proof.spot_check import SpotCheck
 from bench.proof.story import Story, tell, untold
 from bench.proof.subject import Failure, Subject
 from bench.proof.verdict import Finding, ProvedVerdict, Status, Verdict
+from bench.timing.pingpong import Arm, ArmFailedError, Course
 from bench.timing.plan import Budget
 from bench.timing.record import Rejected, Timing, Void
 from bench.timing.session import Job, time_cells
@@ -156,6 +157,33 @@ class Harness:
             mechanisms=self.options.mechanisms,
         ):
             yield Timed(cells[job.key], outcome)  # type: ignore[index]
+
+    def arm(self, proved: Proved, name: str) -> Arm:
+        """A proved cell as one side of a comparison."""
+        cell = proved.cell
+        return Arm(name=name, verdict=ProvedVerdict(proved.verdict), launcher=lambda: self._paced(cell, name))
+
+    def course(self, proved: Proved) -> Course:
+        """What the arms of a comparison are sent: calls with fresh inputs, for the data of this cell."""
+        cell = proved.cell
+        if cell.data is None:
+            raise UsageError(f"{cell} has no data to be compared on")
+        dtype = dtype_named(cell.dtype)
+        check = self._check_of(cell.data, dtype)
+        return Course(
+            dtype=dtype,
+            fresh=check.fresh,
+            check=check.complaint,
+            max_n=_longest_call(check.problem, cell.dtype),
+            threads=self.options.limits.threads,
+            on_cpu=cell.device == "cpu",
+        )
+
+    def _paced(self, cell: Cell, name: str) -> Worker:
+        launched = self._workshop.launch(cell.variant, cell.device)
+        if isinstance(launched, Failure):
+            raise ArmFailedError(name, f"{launched.status}: {launched.message}")
+        return launched
 
     def stories(self, request: Request, complain: Callable[[str], None] | None = None) -> Iterator[Story]:
         """Each variant's verdict retold: on the first problem that it does not decline, or on all that are named."""

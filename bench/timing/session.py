@@ -5,7 +5,7 @@ import math
 import random
 import time
 from collections.abc import Callable, Hashable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -16,6 +16,7 @@ from bench.problems.problem import Problem
 from bench.proof.subject import Answer, Failure, Subject
 from bench.proof.verdict import ProvedVerdict
 from bench.timing.asleep import NOTICED_NS, asleep_ns
+from bench.timing.collector import no_collector
 from bench.timing.interval import PATIENCE, conclude
 from bench.timing.plan import Budget, Plan, calibrate, refined
 from bench.timing.record import Rejected, Timing, Void
@@ -188,7 +189,7 @@ class _Cell:
             self._call(subject, n)
         samples: list[Sample] = []
         quickest_ns = self._quickest_ns(plan)
-        with _no_collector():
+        with no_collector():
             for _ in range(budget.stretch):
                 for _ in range(plan.samples):
                     order.shuffle(pair)
@@ -219,14 +220,3 @@ class _Cell:
         if Mechanism.PROCESSOR_TIME not in self.mechanisms:
             return Sample(n, reply.elapsed_ns, 0, 0)
         return Sample(n, reply.elapsed_ns, reply.cpu_ns, reply.queue_ns, reply.between_ns)
-
-
-@contextmanager
-def _no_collector() -> Iterator[None]:
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()

@@ -1,0 +1,242 @@
+"""Whether one loop is slower than another: the rule, and what it says."""
+
+import math
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from bench.timing.interval import half_width
+from bench.timing.pingpong import ArmFailedError, PingPong
+from bench.timing.ratio import Rounds, log_ratio, typical_ns
+
+BASE, NULL, HEAD = range(3)
+"""The arms: the base, a second copy of it that must come out alike, and what is held against it."""
+
+DEFAULT_LIMIT = 1.025
+FEWEST, MOST, CONFIRMING = 8, 24, 16
+"""Launches: at least and at most before there is an alarm, and fresh ones after it."""
+
+BUDGET_SECONDS = 25.0
+"""Beyond it no launch is begun that is not owed to the rule."""
+
+
+class Outcome(StrEnum):
+    """What a comparison comes to. The list is closed."""
+
+    SLOWER = "slower"
+    FASTER = "faster"
+    SAME = "same"
+    """No difference beyond the limit was shown."""
+    INCONCLUSIVE = "inconclusive"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """What two arms came to.
+
+    Attributes:
+        outcome: slower, faster, same or inconclusive; of the head.
+        ratio: time an iteration of the head over that of the base; ``None`` where there is none.
+        ci_low: lower end of its 95 % interval over launches.
+        ci_high: upper end.
+        null_ratio: the same of the second copy of the base over the first.
+        base_ns_per_iter: nanoseconds an iteration of the base, in its quietest launch.
+        launches: that the ratio is over.
+        limit: the ratio beyond which slower is slower, above 1.
+        reason: why it came to that, in words.
+        seconds: wall time of it all.
+        failed: the name of the arm that failed; empty where none did.
+    """
+
+    outcome: Outcome
+    reason: str
+    ratio: float | None = None
+    ci_low: float | None = None
+    ci_high: float | None = None
+    null_ratio: float | None = None
+    base_ns_per_iter: float | None = None
+    launches: int = 0
+    limit: float = DEFAULT_LIMIT
+    seconds: float = 0.0
+    failed: str = ""
+
+    @property
+    def head_ns_per_iter(self) -> float | None:
+        """Nanoseconds an iteration of the head."""
+        return None if self.ratio is None or self.base_ns_per_iter is None else self.ratio * self.base_ns_per_iter
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """The mean logarithm of a ratio over launches, with its 95 % t-interval."""
+
+    mean: float
+    half: float
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> "Estimate":
+        """From one value a launch, two at least."""
+        return cls(statistics.fmean(values), half_width(values))
+
+    @property
+    def low(self) -> float:
+        """Its lower end."""
+        return self.mean - self.half
+
+    @property
+    def high(self) -> float:
+        """Its upper end."""
+        return self.mean + self.half
+
+
+@dataclass(slots=True)
+class Seen:
+    """What the launches of one comparison brought."""
+
+    heads: list[float] = field(default_factory=list)
+    nulls: list[float] = field(default_factory=list)
+    bases_ns: list[float] = field(default_factory=list)
+
+    def add(self, rounds: Rounds) -> None:
+        """Take a launch, unless its calls do not stand out from their set-up."""
+        head, null = log_ratio(rounds, HEAD, BASE, NULL), log_ratio(rounds, NULL, BASE)
+        base_ns = typical_ns(rounds, BASE)
+        if math.isfinite(head) and math.isfinite(null) and base_ns > 0:
+            self.heads.append(head)
+            self.nulls.append(null)
+            self.bases_ns.append(base_ns)
+
+
+def compare(
+    contest: PingPong,
+    *,
+    limit: float = DEFAULT_LIMIT,
+    budget_seconds: float = BUDGET_SECONDS,
+    on_launch: Callable[[int], None] | None = None,
+) -> Comparison:
+    """Compare the head of a contest with its base.
+
+    At least `FEWEST` launches, and up to `MOST` while the interval still reaches across a limit and there is time.
+    There is an alarm when the mean ratio lies beyond the limit and its interval on the same side of 1. `CONFIRMING`
+    fresh launches confirm it: their interval must lie on that side too, and the mean of all launches beyond the limit.
+
+    Args:
+        contest: base, second copy of the base, and head, in that order.
+        limit: above 1; faster means its inverse.
+        budget_seconds: of the launches before an alarm.
+        on_launch: called with the number of launches so far.
+    """
+    began = time.monotonic()
+    seen, fresh = Seen(), Seen()
+
+    def launch(into: Seen) -> None:
+        rounds = contest.launch()
+        if rounds is not None:
+            into.add(rounds)
+        if on_launch is not None:
+            on_launch(len(seen.heads) + len(fresh.heads))
+
+    try:
+        for number in range(MOST):
+            late = time.monotonic() - began > budget_seconds
+            if number >= FEWEST and (late or _settled(seen, limit)):
+                break
+            launch(seen)
+        if len(seen.heads) >= 2 and _alarm(Estimate.of(seen.heads), limit):
+            for _ in range(CONFIRMING):
+                launch(fresh)
+    except ArmFailedError as error:
+        return Comparison(
+            outcome=Outcome.INCONCLUSIVE,
+            reason=str(error),
+            limit=limit,
+            seconds=time.monotonic() - began,
+            failed=error.arm,
+        )
+    return decide(seen, fresh, limit, seconds=time.monotonic() - began, doubts=contest.doubts)
+
+
+def decide(
+    seen: Seen, fresh: Seen, limit: float, *, seconds: float = 0.0, doubts: "dict[str, str] | None" = None
+) -> Comparison:
+    """What the launches come to; see `compare`.
+
+    Args:
+        seen: the launches before an alarm.
+        fresh: those after it; empty where there was none.
+        limit: above 1.
+        seconds: what it all took.
+        doubts: of arms, by name.
+    """
+    if len(seen.heads) < FEWEST // 2:
+        reason = "the iterations do not stand out from the set-up of a call"
+        return Comparison(outcome=Outcome.INCONCLUSIVE, reason=reason, limit=limit, seconds=seconds)
+    every = Estimate.of([*seen.heads, *fresh.heads])
+    null = Estimate.of([*seen.nulls, *fresh.nulls])
+    outcome, reason = _outcome(Estimate.of(seen.heads), fresh, every, null, limit)
+    if doubts and outcome is not Outcome.SLOWER:
+        outcome = Outcome.INCONCLUSIVE
+        reason = "; ".join(f"{name} {doubt}" for name, doubt in doubts.items())
+    return Comparison(
+        outcome=outcome,
+        reason=reason,
+        ratio=math.exp(every.mean),
+        ci_low=math.exp(every.low),
+        ci_high=math.exp(every.high),
+        null_ratio=math.exp(null.mean),
+        base_ns_per_iter=min((*seen.bases_ns, *fresh.bases_ns)),
+        launches=len(seen.heads) + len(fresh.heads),
+        limit=limit,
+        seconds=seconds,
+    )
+
+
+def _outcome(first: Estimate, fresh: Seen, every: Estimate, null: Estimate, limit: float) -> tuple[Outcome, str]:
+    edge, by = math.log(limit), _by(every)
+    if abs(null.mean) > edge:
+        return Outcome.INCONCLUSIVE, f"the machine is too noisy: a copy of the base came out {_by(null)}"
+    if _alarm(first, limit):
+        side = math.copysign(1.0, first.mean)
+        agree = len(fresh.heads) >= 2 and _beyond(Estimate.of(fresh.heads), side) and side * every.mean > edge
+        if not agree:
+            return Outcome.INCONCLUSIVE, f"{_by(first)} at first, which fresh launches do not confirm: {by} in all"
+        return (Outcome.SLOWER if side > 0 else Outcome.FASTER), f"{by}, and fresh launches say so too"
+    if every.half > edge:
+        return Outcome.INCONCLUSIVE, f"the machine is too noisy: {by}"
+    return Outcome.SAME, f"no more than {limit - 1:.3g} apart is shown: {by}"
+
+
+def _alarm(estimate: Estimate, limit: float) -> bool:
+    side = math.copysign(1.0, estimate.mean)
+    return abs(estimate.mean) > math.log(limit) and _beyond(estimate, side)
+
+
+def _beyond(estimate: Estimate, side: float) -> bool:
+    """Whether the whole interval lies on one side of no difference."""
+    return estimate.low > 0 if side > 0 else estimate.high < 0
+
+
+def _settled(seen: Seen, limit: float) -> bool:
+    """Whether no further launch could change much: neither interval reaches across a limit."""
+    if len(seen.heads) < FEWEST:
+        return False
+    edge = math.log(limit)
+    head, null = Estimate.of(seen.heads), Estimate.of(seen.nulls)
+    clear = all(head.high < side or head.low > side for side in (-edge, edge))
+    return clear and abs(null.mean) < edge
+
+
+def _by(estimate: Estimate) -> str:
+    """A ratio in words.
+
+    >>> _by(Estimate(0.05, 0.01)), _by(Estimate(-0.001, 0.004))
+    ('5.1 % slower (4.1 to 6.2 %)', '0.1 % faster (0.5 faster to 0.3 % slower)')
+    """
+    share, low, high = (100 * (math.exp(each) - 1) for each in (estimate.mean, estimate.low, estimate.high))
+    words = f"{abs(share):.1f} % {'slower' if share >= 0 else 'faster'}"
+    if low < 0 < high:
+        return f"{words} ({-low:.1f} faster to {high:.1f} % slower)"
+    near, far = sorted((abs(low), abs(high)))
+    return f"{words} ({near:.1f} to {far:.1f} %)"

@@ -1,0 +1,259 @@
+"""Several loops in ping-pong: a launch of each at a time, and calls of a millisecond that alternate between them."""
+
+import random
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from bench.dtypes import Dtype
+from bench.judge.affinity import on_one_processor
+from bench.judge.protocol import Frame
+from bench.judge.subject import Request
+from bench.problems.problem import Problem
+from bench.proof.subject import Answer, Failure
+from bench.proof.verdict import ProvedVerdict
+from bench.timing.asleep import NOTICED_NS, asleep_ns
+from bench.timing.collector import no_collector
+from bench.timing.plan import Budget, Plan, calibrate, plan_for
+from bench.timing.ratio import SHORT_EVERY, Rounds, typical_ns
+
+LAUNCH_NS = 350_000_000
+FEWEST_ROUNDS, MOST_ROUNDS = 8, 150
+"""A launch samples for about so long, in so many rounds."""
+
+BESIDE_NS = 200_000
+"""What a call costs beside its iterations: handing over, set-up, and writing the changed row."""
+
+CALLS = Budget(sampling_ns=10_000_000, target_block_ns=600_000, max_block_ns=600_000)
+"""Short calls, because a shared processor is quiet for moments only: at 0.6 ms what a hand-over costs and what set-up
+costs weigh least against each other. The slope takes set-up out, so that no share of it is asked for here."""
+
+WARM_UP = 3
+"""Calls of each arm, beyond the first, that no number is taken from."""
+
+MISLED = 1.5
+"""Where the first launch shows that the lengths of calls were chosen in a busy moment, they are chosen again."""
+
+FLAGGED_PROCESSORS = 1.15
+BETWEEN_NS = 120_000
+"""What a worker may spend beside a call on taking the request apart, and on the reply."""
+
+
+class Paced(Protocol):
+    """What can be sent calls that were made ready; see `bench.judge.subject.Worker`."""
+
+    @property
+    def pid(self) -> int:
+        """Its process."""
+        ...
+
+    def call(self, problem: Problem, n_iters: int, dtype: Dtype) -> Answer | Failure:
+        """Make one call."""
+        ...
+
+    def hold(self, request: Request) -> Failure | None:
+        """Take the data of a request."""
+        ...
+
+    def send(self, request: Request) -> tuple[Frame, int] | Failure:
+        """Make a call that is ready."""
+        ...
+
+    def answer(
+        self, request: Request, sent: tuple[Frame, int] | Failure, cpu_ns: int, queue_ns: int, between_ns: int
+    ) -> Answer | Failure:
+        """Judge what came back."""
+        ...
+
+    def spent_ns(self) -> tuple[int, int]:
+        """Processor time so far, and waiting for a processor."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arm:
+    """One side of a comparison.
+
+    Attributes:
+        name: for messages.
+        verdict: the proof of its cell, without which nothing of it is timed.
+        launcher: starts its worker; raises `ArmFailedError` where it does not start.
+    """
+
+    name: str
+    verdict: ProvedVerdict
+    launcher: Callable[[], AbstractContextManager[Paced]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Course:
+    """What all arms are sent.
+
+    Attributes:
+        dtype: of the cell.
+        fresh: the problem of call number ``index``: other inputs each time, the same for every arm.
+        check: says what is wrong with an answer after n iterations from that problem, or ``None``.
+        max_n: the most iterations that a call may ask for, at least 2.
+        threads: that a worker may use; several are not kept on one processor.
+        on_cpu: whether the processor does the work.
+    """
+
+    dtype: Dtype
+    fresh: Callable[[int], Problem]
+    check: Callable[[Problem, int, Answer], str | None]
+    max_n: int = 100_000
+    threads: int = 1
+    on_cpu: bool = True
+
+
+class ArmFailedError(Exception):
+    """An arm gave no answer, or a wrong one; there is no comparison.
+
+    Attributes:
+        arm: its name.
+    """
+
+    def __init__(self, arm: str, reason: str) -> None:
+        super().__init__(f"{arm}: {reason}")
+        self.arm = arm
+
+
+class PingPong:
+    """Launches of the same arms, one after another.
+
+    Args:
+        arms: two or more.
+        course: what they are sent.
+        seed: of the order of calls, their exact lengths, and the processor of each launch.
+    """
+
+    def __init__(self, arms: Sequence[Arm], course: Course, seed: int) -> None:
+        self._arms, self._course = arms, course
+        self._order = random.Random(seed)  # noqa: S311 - an order that can be repeated, not a secret
+        self._plan: Plan | None = None
+        self._calls = 0
+        self.doubts: dict[str, str] = {}
+
+    @property
+    def plan(self) -> Plan | None:
+        """The two lengths of call; ``None`` before the first launch."""
+        return self._plan
+
+    def launch(self) -> Rounds | None:
+        """Launch every arm once, and time some rounds.
+
+        Returns:
+            The times; ``None`` where the machine slept meanwhile.
+
+        Raises:
+            ArmFailedError: an arm failed.
+        """
+        slept_ns = asleep_ns()
+        with ExitStack() as stack:
+            workers = [stack.enter_context(arm.launcher()) for arm in self._arms]
+            if self._course.on_cpu and self._course.threads == 1:
+                stack.enter_context(on_one_processor([worker.pid for worker in workers], self._order))
+            if self._plan is None:
+                self._plan, rounds = self._first(workers)
+            else:
+                rounds = self._rounds(workers, self._plan)
+        return None if asleep_ns() - slept_ns > NOTICED_NS else rounds
+
+    def _first(self, workers: Sequence[Paced]) -> tuple[Plan, Rounds]:
+        plan = self._calibrated(workers[0])
+        rounds = self._rounds(workers, plan)
+        typical = typical_ns(rounds, 0)
+        if not typical > 0:
+            return plan, rounds
+        better = plan_for(typical, 0.0, CALLS, self._course.max_n)
+        if plan.n_large / MISLED <= better.n_large <= plan.n_large * MISLED:
+            return plan, rounds
+        return better, self._rounds(workers, better)
+
+    def _calibrated(self, worker: Paced) -> Plan:
+        def elapsed_ns(n: int) -> int:
+            problem = self._fresh()
+            answer = self._checked(self._arms[0], problem, n, worker.call(problem, n, self._course.dtype))
+            return max(1, answer.elapsed_ns - answer.queue_ns)
+
+        return calibrate(elapsed_ns, CALLS, self._course.max_n)
+
+    def _rounds(self, workers: Sequence[Paced], plan: Plan) -> Rounds:
+        first = self._ready(plan, with_short=True)
+        call_ns = [self._warm_up(arm, worker, first) for arm, worker in zip(self._arms, workers, strict=True)]
+        round_ns = (1 + 1 / SHORT_EVERY) * (sum(call_ns) + BESIDE_NS * len(workers))
+        n_rounds = max(FEWEST_ROUNDS, min(MOST_ROUNDS, int(LAUNCH_NS / round_ns)))
+        ready = [self._ready(plan, with_short=number % SHORT_EVERY == 0) for number in range(n_rounds)]
+        times: list[dict[int, list[int]]] = []
+        came: list[tuple[int, Request, tuple[Frame, int]]] = []
+        before = [worker.spent_ns() for worker in workers]
+        with no_collector():
+            for requests in ready:
+                calls = [(place, number) for place in range(len(requests)) for number in range(len(workers))]
+                self._order.shuffle(calls)
+                taken = {place: [0] * len(workers) for place in range(len(requests))}
+                for place, number in calls:
+                    sent = workers[number].send(requests[place])
+                    if isinstance(sent, Failure):
+                        raise ArmFailedError(self._arms[number].name, f"{sent.status}: {sent.message}")
+                    taken[place][number] = sent[1]
+                    came.append((number, requests[place], sent))
+                times.append(taken)
+        self._doubt(workers, before, came)
+        for number, request, sent in came:
+            answer = workers[number].answer(request, sent, 0, 0, 0)
+            self._checked(self._arms[number], request.problem, request.n_iters, answer)
+        return Rounds(
+            long_ns=np.array([taken[0] for taken in times], np.float64),
+            short_ns=np.array([taken[1] for taken in times if 1 in taken], np.float64),
+            n_long=float(np.mean([requests[0].n_iters for requests in ready])),
+            n_short=float(np.mean([requests[1].n_iters for requests in ready if len(requests) > 1])),
+        )
+
+    def _ready(self, plan: Plan, *, with_short: bool) -> list[Request]:
+        problem, dtype = self._fresh(), self._course.dtype
+        lengths = [plan.drawn(plan.n_large, self._order)]
+        if with_short:
+            lengths.append(plan.drawn(plan.n_small, self._order))
+        return [Request.of(problem, n, dtype) for n in lengths]
+
+    def _warm_up(self, arm: Arm, worker: Paced, requests: Sequence[Request]) -> int:
+        """Make some calls, the first of which may compile; and say what a long one then takes."""
+        failure = worker.hold(requests[0])
+        if failure is not None:
+            raise ArmFailedError(arm.name, f"{failure.status}: {failure.message}")
+        least_ns = 0
+        for request in (*requests, *[requests[0]] * WARM_UP):
+            answer = worker.answer(request, worker.send(request), 0, 0, 0)
+            least_ns = self._checked(arm, request.problem, request.n_iters, answer).elapsed_ns
+        return least_ns
+
+    def _doubt(
+        self,
+        workers: Sequence[Paced],
+        before: Sequence[tuple[int, int]],
+        came: Sequence[tuple[int, Request, tuple[Frame, int]]],
+    ) -> None:
+        """Note an arm whose worker was on processors for longer than its calls took."""
+        for number, (arm, worker) in enumerate(zip(self._arms, workers, strict=True)):
+            spent_ns = worker.spent_ns()[0] - before[number][0]
+            calls_ns = [sent[1] for who, _, sent in came if who == number]
+            allowed_ns = FLAGGED_PROCESSORS * self._course.threads * sum(calls_ns) + BETWEEN_NS * len(calls_ns)
+            if spent_ns > allowed_ns:
+                times = spent_ns / max(1, sum(calls_ns))
+                self.doubts[arm.name] = f"worked {times:.1f} times as long as its calls took"
+
+    def _fresh(self) -> Problem:
+        self._calls += 1
+        return self._course.fresh(self._calls)
+
+    def _checked(self, arm: Arm, problem: Problem, n_iters: int, answer: Answer | Failure) -> Answer:
+        if isinstance(answer, Failure):
+            raise ArmFailedError(arm.name, f"{answer.status}: {answer.message}")
+        complaint = self._course.check(problem, n_iters, answer)
+        if complaint is not None:
+            raise ArmFailedError(arm.name, complaint)
+        return answer
