@@ -68,6 +68,10 @@ def options_of(arguments: Arguments) -> "Options":
             why = "; one launch gives no interval" if name == "launches" else ""
             raise UsageError(f"--{name} is {value}{why}. Give a number{unit} from {least} to {most}.")
     _refuse_unwritable(getattr(arguments, "json", None))
+    junit = getattr(arguments, "junit", None)
+    if junit == "-":
+        raise UsageError("--junit is for a file, which a CI service reads. Name one, such as gdbench-junit.xml.")
+    _refuse_unwritable(junit)
     limits = WorkerLimits(
         call_seconds=arguments.deadline,
         memory_bytes=None if arguments.memory is None else int(arguments.memory * 2**30),
@@ -90,7 +94,7 @@ def as_started(arguments: Arguments) -> Arguments:
         UsageError: ``--resume`` names no run, or one of another making, or stands beside other options.
     """
     plain = build_parser().parse_args(["run", "--resume", arguments.resume])
-    plain.quiet, plain.json = arguments.quiet, arguments.json
+    plain.quiet, plain.json, plain.junit = arguments.quiet, arguments.json, arguments.junit
     if arguments != plain:
         raise UsageError(
             "--resume takes the cells and the options from the run itself. Leave the others out, or start a new run."
@@ -105,7 +109,7 @@ def as_started(arguments: Arguments) -> Arguments:
     if {"-h", "--help", "--version"} & set(command):
         raise UsageError(f"{folder} has the command {' '.join(command)!r}, which starts no run. Start a new run.")
     started = build_parser().parse_args(command[1:])
-    started.quiet, started.json = arguments.quiet, arguments.json
+    started.quiet, started.json, started.junit = arguments.quiet, arguments.json, arguments.junit
     return started
 
 

@@ -17,6 +17,8 @@ Prove, name, time and gate implementations of gradient descent.
 EPILOG = """\
 Exit codes: 0 all well, 1 a cell is not as expected, 2 usage, 3 the harness itself failed, 130 interrupted.
 """
+FORMATS = ("terminal", "markdown", "html", "junit", "github", "github-action-benchmark", "bencher")
+"""What `gdbench report` can write."""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -58,6 +60,7 @@ def build_parser() -> argparse.ArgumentParser:
     _proof(verify)
     verify.add_argument("--in-process", action="store_true", help="run variants in the judge's process, to debug them")
     _output(verify)
+    _junit(verify)
 
     timing = _verb(verbs, "time", "prove cells, then time the proved ones")
     _selection(timing)
@@ -70,6 +73,7 @@ def build_parser() -> argparse.ArgumentParser:
     _proof(run)
     _timing(run)
     _output(run)
+    _junit(run)
     run.add_argument("-o", "--results", metavar="DIR", default="results", help="where runs go (default: results)")
     run.add_argument("--resume", metavar="RUN", help="finish an interrupted run: only what is missing is done")
 
@@ -80,6 +84,7 @@ def build_parser() -> argparse.ArgumentParser:
     _selection(gate, targets=False)
     _proof(gate)
     _output(gate)
+    _junit(gate)
 
     explain = _verb(verbs, "explain", "tell the story of a verdict, with this machine's own numbers")
     _selection(explain)
@@ -88,14 +93,14 @@ def build_parser() -> argparse.ArgumentParser:
         "--picture", metavar="FILE", help="draw the first cell's iterates beside the exact ones: FILE.svg or FILE.png"
     )
 
-    report = _verb(verbs, "report", "show a run again, or write it as Markdown or HTML")
+    report = _verb(verbs, "report", "show a run again, or write it for a page or a CI service")
     report.add_argument("run", nargs="?", metavar="RUN", help="a run folder (default: the latest under results/)")
     report.add_argument(
         "--rejudge",
         action="store_true",
         help="judge it again from what its workers sent; runs no variant; exits with 1 if a verdict differs",
     )
-    report.add_argument("--format", choices=("terminal", "markdown", "html"), default="terminal", help="what to write")
+    report.add_argument("--format", choices=FORMATS, default="terminal", help="what to write")
     report.add_argument("--output", metavar="FILE", help="where to write it (default: standard output)")
     report.add_argument("-o", "--results", metavar="DIR", default="results", help="where runs are (default: results)")
     _output(report)
@@ -173,3 +178,7 @@ def _timing(parser: argparse.ArgumentParser) -> None:
 def _output(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", metavar="FILE", help="write the records as one strict JSON object; - is stdout")
     parser.add_argument("-q", "--quiet", action="store_true", help="no tables, no progress")
+
+
+def _junit(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--junit", metavar="FILE", help="write the verdicts as JUnit XML, for a CI service")

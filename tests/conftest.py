@@ -15,6 +15,9 @@ def terminal_of_no_one(monkeypatch: pytest.MonkeyPatch) -> None:
         "LINES",
         "CI",
         "BUILD_NUMBER",
+        "GITHUB_ACTIONS",
+        "GITHUB_STEP_SUMMARY",
+        "GITHUB_WORKSPACE",
     ):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("TERM", "xterm")

@@ -4,21 +4,29 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bench.report import tables
+from bench.report.cases import ratio_words
 from bench.report.tables import Grid, Group, Record
 from bench.report.text import markdown
 
 
-def markdown_report(environment: Mapping[str, Any], verdicts: Sequence[Record], timings: Sequence[Record]) -> str:
+def markdown_report(
+    environment: Mapping[str, Any],
+    verdicts: Sequence[Record],
+    timings: Sequence[Record],
+    comparisons: Sequence[Record] = (),
+) -> str:
     """The whole report; what was not as expected comes before the tables.
 
     Args:
         environment: facts about the machine, possibly nested.
         verdicts: rows of the verdicts.
         timings: rows of the timings, those without a time included; may be empty.
+        comparisons: rows of the comparisons; those that are not as expected come first.
     """
     untimed, timings = tables.untimed(timings), tables.timed(timings)
     sections = ["## gdbench", f"**{markdown(tables.summary(verdicts))}**"]
     sections += _groups("Not as expected", tables.unexpected(verdicts), show_expected=True)
+    sections += _comparisons(comparisons)
     sections += _grids("Verdicts", tables.verdict_grids(verdicts))
     sections += _groups("Not done", tables.declined(verdicts))
     sections += _grids("Time per iteration", [*tables.timing_grids(timings), *tables.ratio_grids(timings)])
@@ -40,6 +48,23 @@ def _grids(heading: str, grids: Sequence[Grid]) -> list[str]:
             rows.append((variant, *(cell.text if cell else "" for cell in cells)))
         sections += [f"**{markdown(grid.title)}**", _table(("variant", *grid.problems), rows)]
     return sections
+
+
+def _comparisons(comparisons: Sequence[Record]) -> list[str]:
+    if not comparisons:
+        return []
+    rows = [
+        (
+            str(row.get("variant") or row["head"]),
+            f"{row['problem']} ({tables.lane(row)})",
+            str(row["base"]),
+            str(row["verdict"]) + ("" if row.get("as_expected", True) else " (not as expected)"),
+            ratio_words(row),
+            str(row.get("reason") or ""),
+        )
+        for row in sorted(comparisons, key=lambda row: bool(row.get("as_expected", True)))
+    ]
+    return ["### Speed", _table(("variant", "problem", "against", "verdict", "time", "why"), rows)]
 
 
 def _table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

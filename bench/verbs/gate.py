@@ -14,6 +14,7 @@ from bench.plan import Cell
 from bench.recording import run_environment
 from bench.report.text import complain
 from bench.runs.records import Record, verdict_record, verdicts_document
+from bench.verbs.ci import tell_ci
 from bench.verbs.shown import code_of, console_of, finishing, show, with_progress, write_json
 
 
@@ -47,6 +48,7 @@ def main(arguments: Arguments) -> int:
     show(arguments, records)
     if arguments.json:
         write_json(arguments.json, verdicts_document(run_environment(options), records))
+    tell_ci(arguments, cells, records)
     if not arguments.quiet:
         console_of(arguments).print(_gate_line(records, len(requirements)), highlight=False)
     return INTERRUPTED if interrupted else code_of(records)

@@ -1,14 +1,15 @@
 """``gdbench report``: a run shown again."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from bench.arguments import Arguments, run_at
 from bench.errors import UsageError
 from bench.exit_codes import NOT_AS_EXPECTED, OK
 from bench.rejudge import Rejudged, rejudge, rejudged_document, summary
-from bench.report.markdown import markdown_report
 from bench.report.terminal import progress, shown
-from bench.runs.journal import JOURNAL_NAME, read_journal
+from bench.runs.journal import JOURNAL_NAME, Cells, read_journal
 from bench.runs.layout import latest_run, read_run_file
 from bench.runs.records import run_document
 from bench.verbs.shown import console_of, show, write, write_json
@@ -32,17 +33,41 @@ def main(arguments: Arguments) -> int:
     if arguments.format == "terminal":
         show(arguments, cells.verdicts, cells.timings)
         return code
-    if arguments.format == "markdown":
-        text = markdown_report(environment, cells.verdicts, cells.timings)
-    else:
-        from bench.report.html import html_report
-
-        text = html_report(environment, cells.verdicts, cells.timings, cells.iterates)
+    text = _text(arguments.format, environment, cells)
     if arguments.output is None:
         print(text)
     else:
         write(Path(arguments.output), text)
     return code
+
+
+def _text(kind: str, environment: Mapping[str, Any], cells: Cells) -> str:
+    """The run in one of the formats that are text; what makes it is imported only where it is asked for."""
+    match kind:
+        case "markdown":
+            from bench.report.markdown import markdown_report
+
+            return markdown_report(environment, cells.verdicts, cells.timings)
+        case "junit":
+            from bench.report.junit import junit_report
+
+            return junit_report("gdbench run", cells.verdicts)
+        case "github":
+            from bench.report.github import annotations
+
+            return "".join(f"{line}\n" for line in annotations(cells.verdicts))
+        case "github-action-benchmark":
+            from bench.report.continuous import github_action_benchmark
+
+            return github_action_benchmark(cells.timings)
+        case "bencher":
+            from bench.report.continuous import bencher_metric_format
+
+            return bencher_metric_format(cells.timings)
+        case _:
+            from bench.report.html import html_report
+
+            return html_report(environment, cells.verdicts, cells.timings, cells.iterates)
 
 
 def _rejudged(folder: Path, n_cells: int, arguments: Arguments) -> list[Rejudged]:

@@ -6,11 +6,20 @@ from pathlib import Path
 from bench.arguments import Arguments, as_started, options_of
 from bench.errors import DiskError
 from bench.exit_codes import INTERRUPTED
-from bench.recording import finish_run, record_proofs, record_timings, resume_run, run_environment, start_run
+from bench.recording import (
+    finish_run,
+    record_proofs,
+    record_timings,
+    resume_run,
+    run_environment,
+    start_run,
+    timing_row,
+)
 from bench.report.terminal import shown
 from bench.report.text import complain
 from bench.runs.layout import refuse_unwritable
-from bench.runs.records import run_document
+from bench.runs.records import Record, run_document
+from bench.verbs.ci import tell_ci
 from bench.verbs.shown import code_of, console_of, finishing, launches, planned, show, with_progress, write_json
 
 
@@ -21,7 +30,7 @@ def main(arguments: Arguments) -> int:
         resumed, arguments = Path(arguments.resume), as_started(arguments)
     options = options_of(arguments)
     refuse_unwritable(resumed or Path(arguments.results))
-    failed = False
+    failed: list[Record] = []
     # The folder not before the plan is known: a request that cannot be carried out leaves no run unfinished.
     with (
         planned(arguments, options) as (harness, cells),
@@ -34,7 +43,7 @@ def main(arguments: Arguments) -> int:
                 proved = list(record_proofs(harness, with_progress(cells, arguments), folder))
                 with launches(arguments, len(proved), options) as on_launch:
                     for one in record_timings(harness, proved, folder, on_launch):
-                        failed |= one.failed
+                        failed += [timing_row(one)] if one.failed else []
             done, no_page = finish_run(folder, interrupted=bool(interrupted))
         except DiskError:
             # The disk has no room for the tables; the terminal has.
@@ -49,7 +58,8 @@ def main(arguments: Arguments) -> int:
         console.print(shown(console, f"kept in {folder.path}"), soft_wrap=True)
     if arguments.json:
         write_json(arguments.json, run_document(run_environment(options), done.verdicts, done.timings))
-    return INTERRUPTED if interrupted else code_of(done.verdicts, failed=failed)
+    tell_ci(arguments, cells, done.verdicts, timings=done.timings, failed_timings=failed)
+    return INTERRUPTED if interrupted else code_of(done.verdicts, failed=bool(failed))
 
 
 def _command() -> list[str]:

@@ -4,6 +4,7 @@ from bench.arguments import Arguments, options_of
 from bench.exit_codes import INTERRUPTED
 from bench.recording import run_environment
 from bench.runs.records import Record, verdict_record, verdicts_document
+from bench.verbs.ci import tell_ci
 from bench.verbs.shown import code_of, finishing, planned, show, with_progress, write_json
 
 
@@ -18,4 +19,5 @@ def main(arguments: Arguments) -> int:
     show(arguments, records)
     if arguments.json:
         write_json(arguments.json, verdicts_document(run_environment(options), records))
+    tell_ci(arguments, cells, records)
     return INTERRUPTED if interrupted else code_of(records)

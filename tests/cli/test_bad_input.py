@@ -104,6 +104,13 @@ def test_a_number_or_a_file_that_makes_no_sense(refused: Refused, arguments: tup
     assert said in refused("time", "numpy-analytic", *arguments)
 
 
+@pytest.mark.parametrize("verb", ["verify", "run", "gate"])
+def test_a_junit_file_that_cannot_be_written(refused: Refused, tmp_path: Path, verb: str) -> None:
+    assert "cannot be written: it is a folder" in refused(verb, "--junit", tmp_path)
+    assert "there is no folder" in refused(verb, "--junit", tmp_path / "none" / "junit.xml")
+    assert "--junit is for a file" in refused(verb, "--junit", "-")
+
+
 def test_a_target_that_is_not_there(refused: Refused) -> None:
     assert "There is no file" in refused("verify", TARGETS / "honets.py:first")
     assert "Nearest: honest.py" in refused("verify", TARGETS / "honets.py:first")

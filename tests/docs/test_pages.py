@@ -106,7 +106,7 @@ def arguments_of(command: str) -> list[str] | None:
 def gdbench_commands(page: Path) -> list[list[str]]:
     shell = [command for block in blocks_of(page) if block.language == "console" for command, _ in commands_of(block)]
     yaml = "".join(block.text for block in blocks_of(page) if block.language == "yaml")
-    shell += re.findall(r"^\s*(?:- )?run: (gdbench .*)$", yaml, re.MULTILINE)
+    shell += re.findall(r"^\s*(?:- )?(?:run: )?(gdbench .*)$", yaml, re.MULTILINE)
     return [arguments for command in shell if (arguments := arguments_of(command)) is not None]
 
 

@@ -189,3 +189,26 @@ def hostile_verdicts() -> list[Row]:
 @pytest.fixture(scope="session")
 def hostile_timings() -> list[Row]:
     return [timing(HOSTILE, HOSTILE, "cpu", "float64", 5_000.0, note=HOSTILE)]
+
+
+@pytest.fixture(scope="session")
+def comparisons() -> list[Row]:
+    """Two revisions in a gate: one variant slower, which is not allowed, one the same, one that nobody can tell."""
+    row: Row = {
+        "base": "origin/main", "head": "working tree", "problem": "line-4", "device": "cpu", "dtype": "float64",
+        "ratio": 1.0, "ci_low": 0.99, "ci_high": 1.01, "reason": "", "base_ns_per_iter": 5700.0,
+        "head_ns_per_iter": 5700.0, "launches": 12, "as_expected": True,
+    }  # fmt: skip
+    slower = {"verdict": "slower", "ratio": 1.0523, "ci_low": 1.031, "ci_high": 1.0749, "as_expected": False}
+    nothing = {
+        "verdict": "inconclusive",
+        "ratio": None,
+        "ci_low": None,
+        "ci_high": None,
+        "reason": "the machine is busy",
+    }
+    return [
+        row | {"variant": "numpy-analytic"} | slower,
+        row | {"variant": "numpy-matmul", "verdict": "same"},
+        row | {"variant": "torch-manual"} | nothing,
+    ]

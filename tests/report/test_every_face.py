@@ -10,6 +10,7 @@ from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 from rich.console import Console
@@ -18,6 +19,7 @@ import bench
 from bench.cli import code_of
 from bench.exit_codes import OK, USAGE
 from bench.recording import finish_run
+from bench.report.github import MOST_ANNOTATIONS
 from bench.runs.folder import RunFolder
 from bench.runs.records import ITERATE_COLUMNS, TIMING_COLUMNS, VERDICT_COLUMNS
 
@@ -117,6 +119,24 @@ def test_the_markdown(hostile_run: Path, capsys: pytest.CaptureFixture[str]) -> 
 
 def cells(line: str) -> int:
     return line.replace("\\|", "").count("|") - 1
+
+
+def test_what_ci_services_read(hostile_run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for kind in ("junit", "github", "github-action-benchmark", "bencher"):
+        assert code_of(["report", str(hostile_run), "--format", kind]) == OK
+        page = capsys.readouterr().out
+        assert invisible(page) == set()
+        lines = page.splitlines()
+        match kind:
+            case "junit":
+                assert len(ElementTree.fromstring(page)[0]) == len(TEXTS)
+            case "github":
+                assert [line for line in lines if line and not line.startswith("::error title=")] == []
+                assert sum(map(bool, lines)) == MOST_ANNOTATIONS
+            case "github-action-benchmark":
+                assert len(json.loads(page)) == len(TEXTS) - 1  # one has no time
+            case _:
+                assert len(json.loads(page)) == len(TEXTS) - 2  # and two look alike, which names of variants never do
 
 
 @pytest.mark.parametrize("width", [60, 100, 400])

@@ -129,6 +129,24 @@ def test_the_file_is_read_back_as_frames(core: Core) -> None:
     assert pd.isna(row["ci_low"])
 
 
+def test_saved_numbers_are_compared_by_pytest_benchmark_itself(tmp_path: Path) -> None:
+    of_one_cell = ("bench/suite", "--benchmark-only", "--gdbench-variant=numpy-analytic", *ONE_CELL_A_VARIANT)
+    arguments = (*of_one_cell, f"--benchmark-storage={tmp_path}")
+    saved = run_pytest(*arguments, "--benchmark-autosave")
+    assert saved.returncode == 0, saved.stdout + saved.stderr
+    [file] = tmp_path.rglob("0001_*.json")
+    document = json.loads(file.read_text())
+    # No timing decides this test: what was saved is made a thousand times as long, then a thousand times as short.
+    measured = document["benchmarks"][0]["stats"]["median"]
+    for factor, code in ((1e3, 0), (1e-3, 1)):
+        document["benchmarks"][0]["stats"]["median"] = factor * measured
+        file.write_text(json.dumps(document))
+        done = run_pytest(*arguments, "--benchmark-compare", "--benchmark-compare-fail=median:50%")
+        assert done.returncode == code, done.stdout + done.stderr
+        assert "test_iterations[numpy-analytic-line-4-cpu-float64] (0001_" in done.stdout
+        assert ("Performance has regressed" in done.stdout + done.stderr) == bool(code)
+
+
 @pytest.fixture(scope="module")
 def ad_hoc(tmp_path_factory: pytest.TempPathFactory) -> tuple[subprocess.CompletedProcess[str], Path]:
     """Three functions from a file, in a pytest that loads no plugin by its entry point."""
