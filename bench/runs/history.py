@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from bench.errors import UsageError
-from bench.runs.frames import load
+from bench.runs.frames import load_timings
 from bench.runs.inputs import MUST_STAY
 from bench.runs.layout import RUN_FILE, is_run, read_run_file
-from bench.runs.records import CELL_FIELDS, Record, cell_of
+from bench.runs.records import CELL_FIELDS, cell_of
 from bench.timing.steps import Step, steps
 
 HISTORY_SCHEMA = "gdbench/history/1"
@@ -96,14 +96,22 @@ class History:
 
 
 @dataclass(frozen=True, slots=True)
-class _Read:
-    """A run folder as it was read, with the name that the run itself says."""
+class _Loaded:
+    """A run folder as it was read.
+
+    Attributes:
+        past: the run.
+        own_name: what its ``run.json`` calls it; a copy of the folder has the same.
+        environment: what it was measured on.
+        problems: the checksum of each problem's data; empty in runs of an earlier gdbench.
+        timings: its rows that have a time.
+    """
 
     past: PastRun
     own_name: str
     environment: Mapping[str, Any]
     problems: Mapping[str, Any]
-    timings: Sequence[Record]
+    timings: Sequence[Mapping[str, Any]]
 
 
 def read_history(results: Path) -> History:
@@ -119,18 +127,18 @@ def read_history(results: Path) -> History:
         what = "is one run" if results.is_dir() else "is no folder"
         raise UsageError(f"{results} {what}. Give --history the folder that the runs are in, such as results.")
     left_out: list[LeftOut] = []
-    read = sorted(_readable(results, left_out), key=lambda one: (one.past.started, one.past.run))
-    alike = list(_alike(read, left_out))
+    loaded = sorted(_readable(results, left_out), key=lambda one: (one.past.started, one.past.run))
+    alike = list(_alike(loaded, left_out))
+    data = {name: digest for one in alike for name, digest in one.problems.items()}
     points: dict[tuple[str, ...], list[Point]] = defaultdict(list)
     for one in alike:
-        other_data = {name for name, digest in one.problems.items() if alike[-1].problems.get(name, digest) != digest}
+        other_data = sorted(name for name, digest in one.problems.items() if digest != data[name])
         for row in one.timings:
             if row["problem"] not in other_data:
                 point = Point(one.past, *(float(row[name]) for name in ("ns_per_iter", "ci_low", "ci_high")))
                 points[tuple(map(str, cell_of(row)))].append(point)
         if other_data:
-            reason = f"its cells on {', '.join(sorted(other_data))}: the data were others than in {alike[-1].past.run}"
-            left_out.append(LeftOut(one.past.run, reason))
+            left_out.append(LeftOut(one.past.run, f"its cells on {', '.join(other_data)}: their data were others"))
     left_out.sort(key=lambda one: one.run)
     if max(map(len, points.values()), default=0) < 2:
         raise UsageError(_too_few(results, alike, left_out))
@@ -177,7 +185,7 @@ def _run_record(run: PastRun) -> dict[str, object]:
     return {"run": run.run, "started": started, "commit": run.commit, "dirty": run.dirty}
 
 
-def _readable(results: Path, left_out: list[LeftOut]) -> Iterator[_Read]:
+def _readable(results: Path, left_out: list[LeftOut]) -> Iterator[_Loaded]:
     try:
         folders = sorted(path for path in results.iterdir() if path.is_dir())
     except OSError as error:
@@ -185,38 +193,38 @@ def _readable(results: Path, left_out: list[LeftOut]) -> Iterator[_Read]:
     for folder in folders:
         try:
             if is_run(folder):
-                yield _read(folder)
+                yield _loaded(folder)
         except OSError as error:
             left_out.append(LeftOut(folder.name, f"damaged: {error.strerror or error}"))
         except UsageError as error:
             left_out.append(LeftOut(folder.name, f"damaged: {error}"))
 
 
-def _read(folder: Path) -> _Read:
+def _loaded(folder: Path) -> _Loaded:
     if not (folder / RUN_FILE).is_file():
-        raise UsageError(f"{folder / RUN_FILE} is missing, so nobody knows when and on what it ran")
+        raise UsageError(f"{folder / RUN_FILE} is missing, so nobody knows when and on what it ran.")
     held = read_run_file(folder)
     try:
         started = datetime.fromisoformat(held["started"]).astimezone(UTC)
     except (ValueError, OverflowError):
-        raise UsageError(f"{folder / RUN_FILE} says that it started at {held['started']!r:.80}, no time") from None
+        raise UsageError(f"{folder / RUN_FILE} says that it started at {held['started']!r:.80}, no time.") from None
     inputs, git = held.get("inputs") or {}, held["environment"].get("git")
     problems, git = inputs.get("problems"), git if isinstance(git, dict) else {}
     commit = git.get("commit")
     past = PastRun(folder.name, started, commit if isinstance(commit, str) else None, git.get("dirty") is True)
-    rows = load(folder).timings
+    rows = load_timings(folder)
     times = rows[["ns_per_iter", "ci_low", "ci_high"]].astype("float64")
     usable = (times > 0).all(axis=1) & (times < math.inf).all(axis=1)
     timings = [{str(name): value for name, value in row.items()} for row in rows[usable].to_dict("records")]
-    return _Read(past, held["run"], held["environment"], problems if isinstance(problems, dict) else {}, timings)
+    return _Loaded(past, held["run"], held["environment"], problems if isinstance(problems, dict) else {}, timings)
 
 
-def _alike(read: Sequence[_Read], left_out: list[LeftOut]) -> Iterator[_Read]:
+def _alike(loaded: Sequence[_Loaded], left_out: list[LeftOut]) -> Iterator[_Loaded]:
     """The runs of the latest one's making, without copies, the latest `MOST_RUNS` of them."""
     seen: dict[str, str] = {}
-    kept: list[_Read] = []
-    for one in reversed(read):
-        latest = read[-1]
+    kept: list[_Loaded] = []
+    for one in reversed(loaded):
+        latest = loaded[-1]
         differing = [fact for fact in FINGERPRINT if one.environment.get(fact) != latest.environment.get(fact)]
         if differing:
             facts = (f"{fact} ({_fact(one, fact)}, not {_fact(latest, fact)})" for fact in differing)
@@ -231,8 +239,8 @@ def _alike(read: Sequence[_Read], left_out: list[LeftOut]) -> Iterator[_Read]:
     return reversed(kept)
 
 
-def _fact(read: _Read, fact: str) -> str:
-    value = read.environment.get(fact)
+def _fact(loaded: _Loaded, fact: str) -> str:
+    value = loaded.environment.get(fact)
     return "not there" if value is None else str(value)
 
 
@@ -242,8 +250,8 @@ def _line(cell: tuple[str, ...], points: Sequence[Point]) -> Line:
     return Line((variant, problem, device, dtype), tuple(points), steps(*series))
 
 
-def _too_few(results: Path, alike: Sequence[_Read], left_out: Sequence[LeftOut]) -> str:
-    others = f" Left out: {'; '.join(f'{one.run}, {one.reason}' for one in left_out)}." if left_out else ""
+def _too_few(results: Path, alike: Sequence[_Loaded], left_out: Sequence[LeftOut]) -> str:
+    others = "".join(f" Left out is {one.run}: {one.reason.rstrip('.')}." for one in left_out)
     return (
         f"{results} has no cell that was timed in two runs of one machine, one set of versions and one setting of "
         f"threads; {len(alike)} of its runs can be put side by side.{others} Run `gdbench run` again here."

@@ -1,10 +1,10 @@
-"""Steps in the history of a cell: after which run its time per iteration lies on another level.
+"""Steps in the history of a cell: from which run on its time per iteration lies on another level.
 
 The runs of a history are few, noisy, and made minutes or months apart, so what is found is a hint and never a verdict.
 
-The times, as logarithms, are fitted with a constant between steps: the sum over the runs of ``min(r**2, OUTLIER**2)``, r the
-residual in standard deviations, plus a penalty for each step, is as small as it can be over every way of setting steps
-that leaves at least `FEWEST_RUNS` runs between them. Since no run costs more than ``OUTLIER**2``, a single slow
+The times, as logarithms, are fitted with a constant between steps: the sum over the runs of ``min(r**2, OUTLIER**2)``,
+r the residual in standard deviations, plus a penalty for each step, is as small as it can be over every way of setting
+steps that leaves at least `FEWEST_RUNS` runs between them. Since no run costs more than ``OUTLIER**2``, a single slow
 run is cheaper than a step. The minimum is exact but for the levels, which are looked for among the times and the
 midpoints between them. Nothing is random.
 
@@ -38,8 +38,8 @@ PENALTY = 14.0
 """Of a step, in squared standard deviations; set by simulation for `FALSE_ALARMS`."""
 
 FALSE_ALARMS = 0.01
-"""At most so many histories in which nothing has changed are given a step, where runs err independently of each other: in
-simulations with errors of 3 to 12 % and 6 to 100 runs. A machine that itself changes is another matter."""
+"""At most so many histories in which nothing has changed are given a step, where runs err independently of each other:
+in simulations with errors of 3 to 12 % and 6 to 100 runs. A machine that itself changes is another matter."""
 
 # The largest fifth of the differences between neighbours holds those across steps and outliers.
 _LEFT_OUT = 0.2
@@ -126,7 +126,7 @@ class _Series:
         kept = differences[: len(differences) - math.ceil(_LEFT_OUT * len(differences))]
         observed = _CONSISTENT * math.sqrt(float(np.mean(kept**2)))
         # Of few runs the spread is known badly, and taken for larger than it looks.
-        deviations = deviations * max(1.0, observed * (1 + 2 / len(values)))
+        deviations = deviations * max(1.0, observed * (1 + 3 / len(values)))
         ordered = np.sort(values)
         candidates = np.concatenate([ordered, (ordered[1:] + ordered[:-1]) / 2])
         lost = np.minimum(((values - candidates[:, None]) / deviations) ** 2, OUTLIER**2)
@@ -143,7 +143,7 @@ class _Series:
             totals = least[starts] + PENALTY + (self.costs[:, stop, None] - self.costs[:, starts]).min(axis=0)
             begun[stop] = np.argmin(totals)
             least[stop] = totals[begun[stop]]
-        cuts = []
+        cuts: list[int] = []
         while begun[end]:
             end = int(begun[end])
             cuts.insert(0, end)
