@@ -164,6 +164,7 @@ def test_no_folder_and_one_run_are_errors(tmp_path: Path) -> None:
 
 
 def test_an_environment_that_says_nothing_is_a_making_too(tmp_path: Path) -> None:
+    nothing: dict[str, Any] = dict.fromkeys(MACHINE)
     for day in (0, 1):
-        add_run(tmp_path, day, {"steady": 5000.0}, git="nonsense", **dict.fromkeys(MACHINE))
+        add_run(tmp_path, day, {"steady": 5000.0}, git="nonsense", **nothing)
     assert [run.commit for run in read_history(tmp_path).runs] == [None, None]
