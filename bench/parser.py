@@ -100,6 +100,13 @@ def build_parser() -> argparse.ArgumentParser:
         action="store_true",
         help="judge it again from what its workers sent; runs no variant; exits with 1 if a verdict differs",
     )
+    report.add_argument(
+        "--history",
+        nargs="?",
+        const="",
+        metavar="DIR",
+        help="each cell over the runs in DIR (default: where runs are), with its steps; advisory",
+    )
     report.add_argument("--format", choices=FORMATS, default="terminal", help="what to write")
     report.add_argument("--output", metavar="FILE", help="where to write it (default: standard output)")
     report.add_argument("-o", "--results", metavar="DIR", default="results", help="where runs are (default: results)")

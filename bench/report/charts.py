@@ -2,16 +2,21 @@
 
 import io
 import math
+import statistics
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Any
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
 
 from bench.errors import UnavailableError
-from bench.report import figures, tables
+from bench.report import figures, history, tables
 from bench.report.tables import Record
 from bench.report.text import printable
+
+if TYPE_CHECKING:
+    from bench.runs.history import Line
 
 MARKS = (
     ("circle", "●"),
@@ -161,6 +166,74 @@ def story_drawing(story: Story) -> Drawing:
     )
     light, dark = (_data_uri(_story_chart(story, paper)) for paper in (LIGHT, DARK))
     return Drawing(title, alternative, light, dark)
+
+
+def history_drawing(line: "Line") -> Drawing:
+    """A cell over its runs: points with intervals, the levels between steps, and the changes."""
+    variant, problem, _, _ = line.cell
+    changes = (f"{history.change(step.ratio)} at {history.about(line.points[step.first].run)}" for step in line.steps)
+    spoken = "; ".join(changes) or "no step"
+    seen = f"{figures.count(len(line.points), 'run')}, the latest {history.latest(line)}"
+    alternative = f"Time of one iteration of {history.cell(line)} over {seen}: {spoken}"
+    light, dark = (_data_uri(_history_chart(line, paper)) for paper in (LIGHT, DARK))
+    return Drawing(f"{printable(variant)} on {printable(problem)}: {history.latest(line)}", alternative, light, dark)
+
+
+def _history_chart(line: "Line", paper: Paper) -> Any:
+    alt = needed("altair")
+    times = [point.ns_per_iter for point in line.points]
+    # An interval that is wider than all that happened leaves the picture.
+    least, most = min(times) / 1.15, max(times) * 1.25
+    points = [
+        {"run": run, "ns": point.ns_per_iter, "low": max(point.ci_low, least), "high": min(point.ci_high, most)}
+        for run, point in enumerate(line.points)
+    ]
+    edges = [0, *(step.first for step in line.steps), len(times)]
+    levels = [
+        {"run": first - 0.4, "end": after - 0.6, "ns": statistics.median(times[first:after])}
+        for first, after in pairwise(edges)
+    ]
+    changes = [{"run": step.first - 0.5, "ns": most, "words": history.change(step.ratio)} for step in line.steps]
+    days = {run: f"{point.run.started:%Y-%m-%d}" for run, point in enumerate(line.points)}
+    ends = sorted({0, len(times) - 1})
+    ticks, crowded = _ticks(least, most)
+    logarithmic = len(ticks) > 2
+    across = alt.X(
+        "run:Q",
+        scale=alt.Scale(domain=[-0.7, len(times) - 0.3], nice=False, zero=False),
+        axis=alt.Axis(
+            values=ends, grid=False, title=None,
+            labelAlign=alt.condition("datum.value > 0", alt.value("right"), alt.value("left")),
+            labelExpr=f"datum.value == 0 ? '{days[ends[0]]}' : '{days[ends[-1]]}'",
+        ),
+    )  # fmt: skip
+    upwards = alt.Y(
+        "ns:Q",
+        scale=alt.Scale(type="log" if logarithmic else "linear", domain=[least, most], nice=False, zero=False),
+        axis=alt.Axis(
+            title=None, labelExpr=_TICK_LABEL.replace("crowded", str(logarithmic and crowded).lower()), minExtent=55,
+            **({"values": ticks} if logarithmic else {"tickCount": 4}),
+        ),
+    )  # fmt: skip
+    data = {name: alt.Chart(alt.Data(values=rows)) for name, rows in
+            (("points", points), ("levels", levels), ("changes", changes))}  # fmt: skip
+    layers = [
+        data["levels"].mark_rule(color=paper.fault if line.steps else paper.ink, strokeWidth=2, opacity=0.75).encode(
+            x=across, x2="end:Q", y=upwards
+        ),
+        data["points"].mark_rule(color=paper.lanes[0], strokeWidth=1.5).encode(
+            x=across, y=alt.Y("low:Q", title=None), y2="high:Q"
+        ),
+        data["points"].mark_point(filled=True, size=30, opacity=1, color=paper.lanes[0]).encode(x=across, y=upwards),
+    ]  # fmt: skip
+    if changes:
+        layers += [
+            data["changes"].mark_rule(color=paper.fault, strokeDash=[3, 3]).encode(x=across),
+            data["changes"].mark_text(align="right", baseline="top", dx=-4, fontSize=12, color=paper.fault).encode(
+                x=across, y=upwards, text="words:N"
+            ),
+        ]  # fmt: skip
+    return _finished(alt.layer(*layers), paper, 150)
 
 
 def _timing_point(timing: Record, least: float, most: float) -> dict[str, Any]:

@@ -3,11 +3,14 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from bench.report import charts, figures, tables
+from bench.report import charts, figures, history, tables
 from bench.report.tables import Record
 from bench.report.text import printable
+
+if TYPE_CHECKING:
+    from bench.runs.history import History
 
 
 def html_report(
@@ -27,16 +30,10 @@ def html_report(
     Raises:
         UnavailableError: jinja2, altair or vl-convert is not installed.
     """
-    jinja2 = charts.needed("jinja2")
-    loader = jinja2.FileSystemLoader(Path(__file__).parent)
-    # Whatever the template writes passes through `printable` and is then escaped; no expression can forget either.
-    templates = jinja2.Environment(
-        loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, finalize=_finalized, trim_blocks=True,
-        lstrip_blocks=True,
-    )  # fmt: skip
     untimed, timings = tables.untimed(timings), tables.timed(timings)
     story = charts.story_of(verdicts, iterates)
-    page: str = templates.get_template("page.html.j2").render(
+    return _page(
+        "page.html.j2",
         headline=_headline(verdicts),
         tallies=_tallies(verdicts),
         unexpected=tables.unexpected(verdicts),
@@ -48,8 +45,6 @@ def html_report(
         story_labels=[tables.label(story.proved), tables.label(story.wrong)] if story else [],
         timing_drawings=charts.timing_drawings(timings),
         legend=[(lane, charts.MARKS[index % len(charts.MARKS)][1]) for index, lane in enumerate(tables.lanes(timings))],
-        light=charts.LIGHT,
-        dark=charts.DARK,
         timing_grids=tables.timing_grids(timings),
         ratio_grids=tables.ratio_grids(timings),
         fastest_legend=tables.FASTEST_LEGEND if tables.marked_fastest(timings) else "",
@@ -57,6 +52,38 @@ def html_report(
         untimed=untimed,
         environment=tables.flattened(environment),
     )
+
+
+def history_page(told: "History", advice: str) -> str:
+    """The history of cells as one page, with a drawing a cell.
+
+    Args:
+        told: the history.
+        advice: what the reader must know before acting on it.
+
+    Raises:
+        UnavailableError: jinja2, altair or vl-convert is not installed.
+    """
+    return _page(
+        "history.html.j2",
+        headline=history.summary(told),
+        advice=advice,
+        steps=history.step_groups(told),
+        lanes=[(lane, [charts.history_drawing(line) for line in lines]) for lane, lines in history.lanes(told).items()],
+        left_out=history.left_out_groups(told),
+        environment=tables.flattened(told.fingerprint),
+    )
+
+
+def _page(template: str, **values: object) -> str:
+    jinja2 = charts.needed("jinja2")
+    loader = jinja2.FileSystemLoader(Path(__file__).parent)
+    # Whatever the template writes passes through `printable` and is then escaped; no expression can forget either.
+    templates = jinja2.Environment(
+        loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, finalize=_finalized, trim_blocks=True,
+        lstrip_blocks=True,
+    )  # fmt: skip
+    page: str = templates.get_template(template).render(light=charts.LIGHT, dark=charts.DARK, **values)
     return page
 
 

@@ -1,12 +1,15 @@
 """The report as GitHub-flavoured Markdown: for job summaries, issues and pull requests."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from bench.report import tables
+from bench.report import history, tables
 from bench.report.cases import ratio_words
 from bench.report.tables import Grid, Group, Record
 from bench.report.text import markdown
+
+if TYPE_CHECKING:
+    from bench.runs.history import History
 
 
 def markdown_report(
@@ -36,6 +39,23 @@ def markdown_report(
     sections += _groups("Proved and not timed", untimed)
     if environment:
         sections += ["### Environment", _table(("", ""), tables.flattened(environment))]
+    return "\n\n".join(sections) + "\n"
+
+
+def history_markdown(told: "History", advice: str) -> str:
+    """The history of cells; the steps come before the tables.
+
+    Args:
+        told: the history.
+        advice: what the reader must know before acting on it.
+    """
+    sections = ["## gdbench: history", f"**{markdown(history.summary(told))}**", f"*{markdown(advice)}*"]
+    sections += _groups("Steps", history.step_groups(told))
+    sections += ["### Time per iteration"]
+    for lane, lines in history.lanes(told).items():
+        sections += [f"**{markdown(lane)}**", _table(history.HEADINGS, [history.row(line).words for line in lines])]
+    sections += _groups("Left out", history.left_out_groups(told))
+    sections += ["### Environment", _table(("", ""), tables.flattened(told.fingerprint))]
     return "\n\n".join(sections) + "\n"
 
 

@@ -14,12 +14,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.table import Table
 from rich.text import Text
 
-from bench.report import figures, tables
+from bench.report import figures, history, tables
 from bench.report.tables import Grid, Group, Record, Tone
 from bench.report.text import encodable, printable
 
 if TYPE_CHECKING:
     from bench.problems.named import Entry
+    from bench.runs.history import History
     from bench.selftest.rows import Row
     from bench.variants.contract import Variant
 
@@ -115,6 +116,23 @@ def selftest_table(console: Console, rows: "Sequence[Row]") -> None:
         if not row.as_expected:
             said = f"{row.name} is {row.came} where {row.due} was due: {row.evidence}"
             console.print(shown(console, said, _STYLES["bad"]), soft_wrap=True)
+
+
+def history_table(console: Console, told: "History") -> None:
+    """Print every cell over its runs, then the runs at which levels changed, then the runs that were left out."""
+    with_bars = encodable(history.BARS, console.encoding) == history.BARS
+    headings = history.HEADINGS if with_bars else history.HEADINGS[:-1]
+    for lane, lines in history.lanes(told).items():
+        table = _table(console, lane)
+        for heading in headings:
+            table.add_column(heading, overflow="fold", justify="right" if heading == "runs" else "left")
+        for line in lines:
+            row = history.row(line)
+            tone: Tone = "fault" if row.stepped else "plain"
+            table.add_row(*(_toned(console, words, tone) for words in row.words[: len(headings)]))
+        _print_tables(console, table)
+    _print_groups(console, "Steps", history.step_groups(told), "fault")
+    _print_groups(console, "Left out", history.left_out_groups(told), "declined")
 
 
 def facts_table(console: Console, facts: Mapping[str, Mapping[str, Any]]) -> None:

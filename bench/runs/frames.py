@@ -80,6 +80,18 @@ def load(path: str | PathLike[str]) -> Run:
     return Run(**frames, environments=environments)
 
 
+def load_timings(folder: Path) -> pd.DataFrame:
+    """The frame ``timings`` of one run folder that has a ``run.json``, as `load` gives it; no other table is read.
+
+    Raises:
+        UsageError: one of the files that are needed is damaged.
+    """
+    held = read_run_file(folder)
+    if held["finished"] is None:
+        return run_of(folder.name, held["environment"], _read_journal(folder / JOURNAL_NAME)).timings
+    return _named(folder.name, _read_table(folder / "timings.parquet", TABLES["timings"]))
+
+
 def run_of(run: str, environment: Mapping[str, Any], cells: Cells) -> Run:
     """The frames of one run from its rows.
 

@@ -8,6 +8,7 @@ from bench.arguments import Arguments, run_at
 from bench.errors import UsageError
 from bench.exit_codes import NOT_AS_EXPECTED, OK
 from bench.rejudge import Rejudged, rejudge, rejudged_document, summary
+from bench.report.history import summary as history_summary
 from bench.report.terminal import progress, shown
 from bench.runs.journal import JOURNAL_NAME, Cells, read_journal
 from bench.runs.layout import latest_run, read_run_file
@@ -21,6 +22,8 @@ def main(arguments: Arguments) -> int:
         raise UsageError("--output is for a file. Say which kind: --format markdown or --format html.")
     if arguments.format != "terminal" and arguments.output is None and arguments.json == "-":
         raise UsageError("the records and the report cannot both go to standard output. Name a file: --output FILE.")
+    if arguments.history is not None:
+        return _history(arguments)
     folder = run_at(arguments.run) if arguments.run else latest_run(Path(arguments.results))
     environment, cells = read_run_file(folder)["environment"], read_journal(folder / JOURNAL_NAME)
     code, more = OK, dict[str, object]()
@@ -34,11 +37,43 @@ def main(arguments: Arguments) -> int:
         show(arguments, cells.verdicts, cells.timings)
         return code
     text = _text(arguments.format, environment, cells)
+    _put(arguments, text)
+    return code
+
+
+def _history(arguments: Arguments) -> int:
+    from bench.report.terminal import history_table
+    from bench.runs.history import ADVICE, history_document, read_history
+
+    if arguments.run or arguments.rejudge:
+        other = "--rejudge" if arguments.rejudge else f"the run {arguments.run}"
+        raise UsageError(f"--history is of a folder of runs, and {other} is of one. Leave one of the two out.")
+    if arguments.format not in ("terminal", "markdown", "html"):
+        raise UsageError(f"--format {arguments.format} is of one run. With --history: terminal, markdown or html.")
+    history = read_history(Path(arguments.history or arguments.results))
+    if arguments.json:
+        write_json(arguments.json, history_document(history))
+    if arguments.format == "markdown":
+        from bench.report.markdown import history_markdown
+
+        _put(arguments, history_markdown(history, ADVICE))
+    elif arguments.format == "html":
+        from bench.report.html import history_page
+
+        _put(arguments, history_page(history, ADVICE))
+    elif not arguments.quiet:
+        console = console_of(arguments)
+        history_table(console, history)
+        for line in (history_summary(history), ADVICE):
+            console.print(shown(console, line), soft_wrap=True)
+    return OK
+
+
+def _put(arguments: Arguments, text: str) -> None:
     if arguments.output is None:
         print(text)
     else:
         write(Path(arguments.output), text)
-    return code
 
 
 def _text(kind: str, environment: Mapping[str, Any], cells: Cells) -> str:

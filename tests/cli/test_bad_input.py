@@ -207,6 +207,13 @@ def test_a_report_of_nothing(refused: Refused, tmp_path: Path) -> None:
     assert "cannot both go to standard output" in refused("report", "--format", "html", "--json", "-")
 
 
+def test_a_history_of_nothing(refused: Refused, tmp_path: Path) -> None:
+    assert "no cell that was timed in two runs" in refused("report", "--history", tmp_path)
+    assert "is no folder" in refused("report", "--history", tmp_path / "none")
+    assert "is of a folder of runs, and the run results/x is of one" in refused("report", "results/x", "--history")
+    assert "--rejudge" in refused("report", "--history", tmp_path, "--rejudge")
+
+
 @pytest.mark.parametrize(
     ("config", "said"),
     [
