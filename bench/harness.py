@@ -180,7 +180,7 @@ class Harness:
         )
 
     def _paced(self, cell: Cell, name: str) -> Worker:
-        launched = self._workshop.launch(cell.variant, cell.device)
+        launched = self._workshop.launch(cell.variant, cell.device, cell.lane)
         if isinstance(launched, Failure):
             raise ArmFailedError(name, f"{launched.status}: {launched.message}")
         return launched
@@ -248,7 +248,7 @@ class Harness:
 
             loaded = InProcess.load(cell.variant, cell.device)
             return loaded if isinstance(loaded, Failure) else nullcontext(loaded)
-        return self._workshop.launch(cell.variant, cell.device)
+        return self._workshop.launch(cell.variant, cell.device, cell.lane)
 
     def _check_of(self, data: Problem, dtype: Dtype) -> SpotCheck:
         """One for all variants of a problem: the exact iterates and their bounds are the same for each."""

@@ -40,7 +40,7 @@ class _Parser(argparse.ArgumentParser):
         return found, []
 
 
-def build_parser() -> argparse.ArgumentParser:
+def build_parser() -> argparse.ArgumentParser:  # noqa: PLR0915 - a list of the verbs
     """The whole command line."""
     parser = _Parser(
         prog="gdbench",
@@ -84,7 +84,18 @@ def build_parser() -> argparse.ArgumentParser:
     _selection(gate, targets=False)
     _proof(gate)
     _output(gate)
+    gate.add_argument(
+        "--speed", action="store_true", help="also compare speeds: max_slowdown, faster_than, within_of_limit"
+    )
+    _lanes(gate)
     _junit(gate)
+
+    compare = _verb(verbs, "compare", "which of two is faster: two variants, two revisions, or two runs (advisory)")
+    _selection(compare)
+    _proof(compare)
+    _lanes(compare)
+    _junit(compare)
+    _output(compare)
 
     explain = _verb(verbs, "explain", "tell the story of a verdict, with this machine's own numbers")
     _selection(explain)
@@ -180,6 +191,12 @@ def _timing(parser: argparse.ArgumentParser) -> None:
         metavar="SECONDS",
         help="after which no cell gets extra launches for the sake of agreement (default: 60)",
     )
+
+
+def _lanes(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("what the working tree is compared with")
+    group.add_argument("--base", metavar="REVISION", help="a git revision, such as origin/main")
+    group.add_argument("--base-python", metavar="PATH", help="another interpreter, with its own libraries")
 
 
 def _output(parser: argparse.ArgumentParser) -> None:

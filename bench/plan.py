@@ -9,6 +9,7 @@ from pathlib import Path
 from bench.backends import BACKENDS, KNOWN, backend_named, canonical_device
 from bench.dtypes import dtype_named
 from bench.errors import UnavailableError, UsageError
+from bench.judge.lane import OWN, Lane
 from bench.problems.catalogue import CATALOGUE, select
 from bench.problems.files import load_file
 from bench.problems.learning_rate import LearningRate
@@ -67,6 +68,7 @@ class Cell:
         required: the user named what the cell may lack (its data, its device, or a variant whose backend is not),
             so that its being unavailable is not as expected.
         timed: whether a timing follows the proof.
+        lane: the interpreter and the source tree that the variant comes from.
     """
 
     variant: Variant
@@ -77,6 +79,7 @@ class Cell:
     obstacle: Finding | None = None
     required: bool = False
     timed: bool = True
+    lane: Lane = OWN
 
     @property
     def key(self) -> tuple[str, str, str, str]:

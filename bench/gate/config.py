@@ -9,7 +9,8 @@ from typing import Any
 from bench.errors import UsageError
 from bench.proof.verdict import Status
 
-KEYS = ("variant", "problem", "device", "dtype", "status", "cause", "within")
+SPEED_KEYS = ("max_slowdown", "faster_than", "within_of_limit")
+KEYS = ("variant", "problem", "device", "dtype", "status", "cause", "within", *SPEED_KEYS)
 
 
 LIMIT_BYTES = 2**20
@@ -28,6 +29,10 @@ class Requirement:
         status: what must become of it; what its registration expects where ``None``.
         cause: the cause that it must get.
         within: iterations in which it must have converged.
+        max_slowdown: how much slower than its base it may be, as a share: 0.05 is 5 %. Of ``--speed`` alone, as are
+            the next two.
+        faster_than: the name of a variant that it must be faster than.
+        within_of_limit: how many times the least that this machine needs for an iteration it may take.
     """
 
     variant: tuple[str, ...] = ()
@@ -37,6 +42,9 @@ class Requirement:
     status: str | None = None
     cause: str | None = None
     within: int | None = None
+    max_slowdown: float | None = None
+    faster_than: str | None = None
+    within_of_limit: float | None = None
 
 
 def read_gate(path: Path) -> list[Requirement]:
@@ -76,6 +84,9 @@ def _requirement(cell: Any, where: str) -> Requirement:
     if cell.get("cause") is not None and not isinstance(cell["cause"], str):
         raise UsageError(f"{where}: cause is {cell['cause']!r}; it is a code such as 'scale.sum'.")
     _refuse_contradiction(cell, where)
+    faster_than = cell.get("faster_than")
+    if faster_than is not None and not (isinstance(faster_than, str) and faster_than):
+        raise UsageError(f"{where}: faster_than is {faster_than!r}; it is the name of a variant.")
     return Requirement(
         variant=_names(cell, "variant", where),
         problem=_names(cell, "problem", where),
@@ -84,11 +95,29 @@ def _requirement(cell: Any, where: str) -> Requirement:
         status=status,
         cause=cell.get("cause"),
         within=within,
+        max_slowdown=_number(cell, "max_slowdown", where, 0.0, "a share above 0, such as 0.05 for 5 %"),
+        faster_than=faster_than,
+        within_of_limit=_number(cell, "within_of_limit", where, 1.0, "a number above 1: times the machine's limit"),
     )
+
+
+def _number(cell: Mapping[str, Any], key: str, where: str, above: float, meaning: str) -> float | None:
+    value = cell.get(key)
+    if value is None:
+        return None
+    if type(value) not in (int, float) or not above < value < 1e6:
+        raise UsageError(f"{where}: {key} is {value!r}; it is {meaning}.")
+    return float(value)
 
 
 def _refuse_contradiction(cell: Mapping[str, Any], where: str) -> None:
     status, cause, within = cell.get("status"), cell.get("cause"), cell.get("within")
+    speeds = [key for key in SPEED_KEYS if cell.get(key) is not None]
+    if speeds and (cause is not None or status not in (None, Status.PROVED)):
+        raise UsageError(
+            f"{where}: {speeds[0]} is for cells that are proved, and {cause or status} is asked for. "
+            "Leave out one of the two."
+        )
     if cause is not None and status not in (None, Status.WRONG, Status.BROKEN):
         raise UsageError(f"{where}: a cell that is {status} has no cause {cause!r}. Leave out one of the two.")
     if within is not None and (cause is not None or status not in (None, Status.PROVED)):

@@ -69,7 +69,15 @@ class ForkServer:
     """
 
     def __init__(
-        self, backend: str, kind: str, threads: dict[str, int], directory: Path, mechanisms: Mechanisms
+        self,
+        backend: str,
+        kind: str,
+        threads: dict[str, int],
+        directory: Path,
+        mechanisms: Mechanisms,
+        *,
+        python: str = sys.executable,
+        home: str | None = None,
     ) -> None:
         """Start the server and wait until it has imported its backend.
 
@@ -79,6 +87,8 @@ class ForkServer:
             threads: the environment variables that limit the threads of the array libraries.
             directory: a private directory, for the server's own output.
             mechanisms: those that are switched on.
+            python: the interpreter.
+            home: the folder that it finds gdbench in; ``None`` for where the judge has it from.
 
         Raises:
             ServerBrokenError: the backend does not import.
@@ -92,14 +102,14 @@ class ForkServer:
         self._log = directory / f"server-{backend}-{kind}.log"
         with theirs, self._log.open("ab") as log:
             settings = ",".join(mechanism.name for mechanism in mechanisms)
-            program = [sys.executable, "-P", "-m", "bench.judge.server"]
+            program = [python, "-P", "-m", "bench.judge.server"]
             self._process = subprocess.Popen(
                 [*program, backend, kind, str(theirs.fileno()), str(directory), settings],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                env=_environment(threads, kind),
+                env=_environment(threads, kind, home),
                 cwd=directory,
                 start_new_session=True,
             )
@@ -190,13 +200,15 @@ class ForkServer:
         return answer
 
 
-def _environment(threads: dict[str, int], kind: str) -> dict[str, str]:
+def _environment(threads: dict[str, int], kind: str, home: str | None) -> dict[str, str]:
     environment = dict(os.environ)
     environment.update({name: str(count) for name, count in threads.items()})
     environment["PYTHONHASHSEED"] = "0"
     if kind == "fork":
         # Forked workers compute on the CPU: none may reach a GPU, which a forked process cannot use anyway.
         environment["CUDA_VISIBLE_DEVICES"] = ""
+    if home is not None:
+        return environment | {"PYTHONPATH": home}
     home = str(Path(bench.__file__).parents[1])
     if home not in (*site.getsitepackages(), site.getusersitepackages()):
         # A checkout that was never installed is importable from its own folder alone.

@@ -13,6 +13,7 @@ from types import ModuleType
 from typing import Any
 
 from bench.backends import INSTALL, type_name
+from bench.judge.lane import is_installed
 from bench.proof.contract import Trouble
 from bench.variants import contract
 from bench.variants.contract import Variant, VariantFunction
@@ -91,9 +92,26 @@ def absolute_target(target: str) -> str:
     return os.path.abspath(target) if target.endswith(".py") else target
 
 
-def extend_path(entries: Sequence[str]) -> None:
-    """Put the judge's import path behind the worker's own, so that both find the same modules."""
+def extend_path(entries: Sequence[str], first: Sequence[str] = ()) -> None:
+    """Put the judge's import path behind the worker's own, so that both find the same modules.
+
+    Args:
+        entries: the judge's.
+        first: a lane's, which go before all others; gdbench itself is imported already, and stays the judge's.
+    """
+    sys.path[:0] = first
     sys.path.extend(entry for entry in entries if entry not in sys.path)
+
+
+def refuse_from(loaded: Loaded, tree: str | None) -> None:
+    """Refuse a variant of another source tree: a lane that lacks a module would find the judge's own in its place.
+
+    Raises:
+        LoadError: it is from there.
+    """
+    file = Path(loaded.file).resolve()
+    if tree is not None and file.is_relative_to(tree) and not is_installed(file):
+        raise LoadError(Trouble.RAISED, f"is not in this lane: only the working tree has {Path(loaded.file).name}")
 
 
 def import_target(target: str) -> ModuleType:

@@ -5,6 +5,7 @@
 
 import faulthandler
 import os
+import random
 import socket
 import sys
 import time
@@ -16,7 +17,7 @@ from bench.dtypes import dtype_named
 from bench.errors import UnavailableError
 from bench.judge.channel import WorkerChannel
 from bench.judge.confinement import limit_memory
-from bench.judge.loading import LoadError, extend_path, load_function, registered_by
+from bench.judge.loading import LoadError, extend_path, load_function, refuse_from, registered_by
 from bench.judge.mechanisms import Mechanism, Mechanisms
 from bench.judge.output import cap_output
 from bench.judge.protocol import HAS_BIAS, Frame, Kind, json_bytes, pack, pack_reply
@@ -36,6 +37,7 @@ class Worker:
         self._segments = segments
         self._runner: Runner | None = None
         self._data: Data | None = None
+        self._padding: list[bytearray] = []
 
     def answer(self, frame: Frame) -> tuple[bytes, list[bytes]]:
         """The reply to one request: a head, and the blocks that follow it."""
@@ -59,8 +61,10 @@ class Worker:
                 f"{meta['backend']} has no device {meta['device']!r} here; it has {', '.join(backend.devices())}"
             )
         limited = meta["memory_bytes"] is not None and limit_memory(meta["memory_bytes"])
-        extend_path(meta["path"])
+        self._padding = _padded(meta["padding"])
+        extend_path(meta["path"], meta["first"])
         loaded = load_function(meta["target"])
+        refuse_from(loaded, meta["not_from"])
         self._runner = Runner(loaded, backend, meta["device"])
         return {"file": loaded.file[-1000:], "memory_limited": limited}
 
@@ -97,6 +101,12 @@ class Worker:
         Kind.DEVICES: _devices,
         Kind.MEMORY: _memory,
     }
+
+
+def _padded(seed: int) -> list[bytearray]:
+    """Memory of a random extent, so that no two launches have the variant's objects in the same places."""
+    chance = random.Random(seed)  # noqa: S311 - a layout that can be repeated, not a secret
+    return [bytearray(chance.randrange(16, 8192)) for _ in range(chance.randrange(64))]
 
 
 def settings_of(on: Mechanisms) -> str:

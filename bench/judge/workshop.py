@@ -14,6 +14,7 @@ from bench.errors import UnavailableError
 from bench.judge import segment
 from bench.judge.forkserver import THREAD_VARIABLES, ForkServer, ServerBrokenError, ServerGoneError
 from bench.judge.isolation import isolation, presence
+from bench.judge.lane import OWN, Lane, harness_alone
 from bench.judge.loading import absolute_target
 from bench.judge.mechanisms import ALL, Mechanism, Mechanisms
 from bench.judge.process import WorkerProcess
@@ -79,7 +80,7 @@ class Workshop:
         self._limits = limits
         self._mechanisms = mechanisms
         self._folder = tempfile.TemporaryDirectory(prefix="gdbench-", ignore_cleanup_errors=True)
-        self._servers: dict[tuple[str, str], ForkServer] = {}
+        self._servers: dict[tuple[str, str, str | None], ForkServer] = {}
         self._processes: set[WorkerProcess] = set()
         self._devices: dict[str, list[str]] = {}
         self._launches = 0
@@ -109,12 +110,13 @@ class Workshop:
             self._servers.clear()
             self._folder.cleanup()
 
-    def launch(self, variant: Variant, device: str) -> Worker | Failure:
+    def launch(self, variant: Variant, device: str, lane: Lane = OWN) -> Worker | Failure:
         """Start a process and load a variant in it.
 
         Args:
             variant: what to load; its target may be relative to the judge's working directory.
             device: where it is to run.
+            lane: the interpreter and the source tree that it comes from.
 
         Returns:
             A worker ready to be called; or why there is none.
@@ -127,14 +129,17 @@ class Workshop:
             return Failure(Status.UNAVAILABLE, None, str(error))
         forked = variant.backend in _FORKED and device == "cpu" and Mechanism.FORK_SERVER in self._mechanisms
         kind = "fork" if forked else "spawn"
-        process = self._process(variant.backend, kind)
+        process = self._process(variant.backend, kind, lane.python)
         if isinstance(process, Failure):
             return process
         meta = {
-            "target": absolute_target(variant.target),
+            "target": lane.target(absolute_target(variant.target)),
             "backend": variant.backend,
             "device": device,
-            "path": _import_path(),
+            "path": _import_path() if lane.python is None else [],
+            "first": lane.first_on_path(_import_path()),
+            "not_from": None if lane.root is None else str(lane.top),
+            "padding": self._launches,
             "memory_bytes": self._memory_bytes if device == "cpu" else None,
         }
         reply = self._asked(process, Kind.LOAD, meta, "load")
@@ -159,7 +164,7 @@ class Workshop:
         process = self._process("numpy", "fork")
         if isinstance(process, Failure):
             return presence({}, process.message)
-        server = self._servers["numpy", "fork"]
+        server = self._servers["numpy", "fork", None]
         self._discard(process)
         at_work = dict(process.at_work)
         if self._memory_bytes is not None:
@@ -173,7 +178,7 @@ class Workshop:
             target: ``package.module`` or ``path/to/file.py``.
         """
         # A server that has torch already spares a module that imports torch a second and a half.
-        backend = "torch" if ("torch", "fork") in self._servers else "numpy"
+        backend = "torch" if ("torch", "fork", None) in self._servers else "numpy"
         process = self._process(backend, "fork")
         if isinstance(process, Failure):
             return process
@@ -217,14 +222,14 @@ class Workshop:
             here = ", ".join(self.devices(backend))
             raise UnavailableError(f"{backend} has no device {device!r} here; it has {here}")
 
-    def _process(self, backend: str, kind: str) -> WorkerProcess | Failure:
+    def _process(self, backend: str, kind: str, python: str | None = None) -> WorkerProcess | Failure:
         self._processes = {process for process in self._processes if process.ended is None}
         gone = ""
         # A variant may have killed the server; the second try is with a new one.
         for _ in range(2):
             try:
                 self._launches += 1
-                server, folder = self._server(backend, kind), Path(self._folder.name) / str(self._launches)
+                server, folder = self._server(backend, kind, python), Path(self._folder.name) / str(self._launches)
                 process = WorkerProcess(server, folder, self._mechanisms)
             except ServerBrokenError as error:
                 return Failure(Status.UNAVAILABLE, None, str(error))
@@ -239,16 +244,24 @@ class Workshop:
             return process
         return Failure(Status.JUDGE_ERROR, None, f"no worker could be started: {gone}")
 
-    def _server(self, backend: str, kind: str) -> ForkServer:
-        server = self._servers.get((backend, kind))
+    def _server(self, backend: str, kind: str, python: str | None) -> ForkServer:
+        key = (backend, kind, python)
+        server = self._servers.get(key)
         if server is not None and server.running:
             return server
         if server is not None:
             server.kill()
-        self._servers[backend, kind] = ForkServer(
-            backend, kind, self._limits.thread_settings(), Path(self._folder.name), self._mechanisms
+        folder = Path(self._folder.name)
+        self._servers[key] = ForkServer(
+            backend,
+            kind,
+            self._limits.thread_settings(),
+            folder,
+            self._mechanisms,
+            python=python or sys.executable,
+            home=None if python is None else harness_alone(folder),
         )
-        return self._servers[backend, kind]
+        return self._servers[key]
 
     def _asked(self, process: WorkerProcess, kind: Kind, meta: Mapping[str, object], during: str) -> Any:
         reply = process.ask(kind, meta, self._limits.start_seconds, during)

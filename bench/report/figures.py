@@ -159,3 +159,18 @@ def _significant(value: float, digits: int) -> str:
     if not 1e-4 <= abs(value) < 1e6 and value:
         return f"{value:.{digits - 1}e}"
     return f"{_rounded(value, _place_of_digit(value, digits)):f}"
+
+
+def ratio_with_interval(value: float | None, low: float | None, high: float | None) -> tuple[str, str]:
+    """A ratio of two times and its interval, to the digit that the interval leaves standing.
+
+    >>> ratio_with_interval(1.05231, 1.0312, 1.0749), ratio_with_interval(0.5012, 0.5009, 0.5015)
+    (('1.05x', '1.03–1.07'), ('0.5012x', '0.5009–0.5015'))
+    >>> ratio_with_interval(None, None, None)
+    ('–', '–')
+    """
+    if value is None or low is None or high is None or not all(map(math.isfinite, (value, low, high))):
+        return ABSENT, ABSENT
+    digits = min(4, max(1, 1 - math.floor(math.log10(max(high - low, 1e-9)))))
+    digits = digits - 1 if (high - low) * 10**digits >= 20 else digits
+    return f"{value:.{digits}f}x", f"{low:.{digits}f}–{high:.{digits}f}"

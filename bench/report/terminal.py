@@ -86,6 +86,25 @@ def shown(console: Console, words: str, style: str = "") -> Text:
     return Text(encodable(printable(words), console.encoding), style)
 
 
+def comparison_table(console: Console, rows: Sequence[Record]) -> None:
+    """Print what every comparison came to, then why, those not as expected first."""
+    table = _table(console, "compared")
+    for heading in ("variant", "problem", "against", "verdict", "time", "95 %"):
+        table.add_column(heading, overflow="fold")
+    for row in rows:
+        tone: Tone = "plain" if row["as_expected"] and row["verdict"] != "inconclusive" else "declined"
+        words = (str(row["head"]), f"{row['problem']} ({tables.lane(row)})", str(row["base"]))
+        ratio, interval = figures.ratio_with_interval(row["ratio"], row["ci_low"], row["ci_high"])
+        verdict = _toned(console, str(row["verdict"]), tone if row["as_expected"] else "bad")
+        table.add_row(
+            *(shown(console, each) for each in words), verdict, *(shown(console, w) for w in (ratio, interval))
+        )
+    _print_tables(console, table)
+    for row in sorted(rows, key=lambda row: bool(row["as_expected"])):
+        said = f"{row['head']} against {row['base']} on {row['problem']}: {row['reason']}"
+        console.print(shown(console, said, "" if row["as_expected"] else _STYLES["bad"]), soft_wrap=True)
+
+
 def variant_table(console: Console, variants: "Sequence[Variant]") -> None:
     """Print the registered variants for ``gdbench list``."""
     rows = [(item.name, item.backend, item.family, item.expect or "proved", _about(item)) for item in variants]

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CELL_FIELDS",
+    "COMPARISONS_SCHEMA",
     "ITERATE_COLUMNS",
     "RUN_COLUMN",
     "RUN_SCHEMA",
@@ -23,6 +24,7 @@ __all__ = [
     "Record",
     "a_row_for_every_cell",
     "cell_of",
+    "comparisons_document",
     "fault_in",
     "finding_fields",
     "run_document",
@@ -41,6 +43,7 @@ Column = tuple[str, str, str]
 VERDICTS_SCHEMA = "gdbench/verdicts/1"
 TIMINGS_SCHEMA = "gdbench/timings/1"
 RUN_SCHEMA = "gdbench/run/1"
+COMPARISONS_SCHEMA = "gdbench/comparisons/1"
 
 CELL_FIELDS = ("variant", "problem", "device", "dtype")
 """The fields that identify a cell; present, and text, in every record."""
@@ -236,6 +239,11 @@ def verdicts_document(environment: Mapping[str, Any], records: Sequence[Record])
 def timings_document(environment: Mapping[str, Any], records: Sequence[Record]) -> dict[str, object]:
     """The document of ``gdbench time --json``."""
     return {"schema": TIMINGS_SCHEMA, "environment": environment, "timings": list(records)}
+
+
+def comparisons_document(environment: Mapping[str, Any], records: Sequence[Record]) -> dict[str, object]:
+    """The document of ``gdbench compare --json``."""
+    return {"schema": COMPARISONS_SCHEMA, "environment": environment, "comparisons": list(records)}
 
 
 def run_document(

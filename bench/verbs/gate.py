@@ -6,56 +6,96 @@ from pathlib import Path
 
 from bench.arguments import Arguments, options_of, request_of
 from bench.errors import UsageError
-from bench.exit_codes import INTERRUPTED
+from bench.exit_codes import INTERRUPTED, NOT_AS_EXPECTED, OK
 from bench.gate.check import asked_for, held_against
 from bench.gate.config import Requirement, read_gate
+from bench.gate.contests import Contests
+from bench.gate.lanes import base_lane
+from bench.gate.speed import Demand, contests_of
 from bench.harness import Harness
-from bench.plan import Cell
+from bench.judge.lane import Lane
+from bench.plan import Request
+from bench.proof.verdict import Status
 from bench.recording import run_environment
+from bench.report.terminal import comparison_table
 from bench.report.text import complain
-from bench.runs.records import Record, verdict_record, verdicts_document
+from bench.runs.records import COMPARISONS_SCHEMA, Record, verdict_record, verdicts_document
 from bench.verbs.ci import tell_ci
-from bench.verbs.shown import code_of, console_of, finishing, show, with_progress, write_json
+from bench.verbs.shown import code_of, console_of, contest_progress, finishing, show, with_progress, write_json
 
 
 def main(arguments: Arguments) -> int:
     """``gdbench gate``."""
     asked, options = request_of(arguments), options_of(arguments)
+    if not arguments.speed and (arguments.base or arguments.base_python):
+        raise UsageError("--base and --base-python are for the speed gate. Add --speed.")
     requirements = read_gate(Path(arguments.config))
     records: list[Record] = []
-    with Harness(options) as harness, finishing(arguments) as interrupted:
-        cells: list[Cell] = []
-        demands: list[Requirement] = []
-        for requirement in requirements:
-            request = replace(
-                asked,
-                targets=requirement.variant,
-                variants=(),
-                problems=requirement.problem,
-                devices=asked.devices or requirement.device,
-                dtypes=asked.dtypes or requirement.dtype,
-            )
-            chosen = [cell for cell in harness.plan(request, complain) if asked_for(cell, asked)]
-            cells += chosen
-            demands += [requirement] * len(chosen)
-        if not cells:
+    speeds: list[Record] = []
+    with (
+        base_lane(arguments.base, arguments.base_python) as lane,
+        Harness(options) as harness,
+        finishing(arguments) as interrupted,
+    ):
+        demands = _demands(harness, requirements, asked)
+        if not demands:
             raise UsageError(
                 f"{arguments.config} asks nothing of the selected cells. Leave out -v and -p for all of it."
             )
-        for cell, requirement in zip(with_progress(cells, arguments), demands, strict=True):
-            verdict = harness.prove(cell, iterations=requirement.within).verdict
-            records.append(verdict_record(held_against(verdict, requirement)))
+        proved = []
+        for demand in with_progress(demands, arguments):
+            verdict = harness.prove(demand.cell, iterations=demand.requirement.within).verdict
+            records.append(verdict_record(held_against(verdict, demand.requirement)))
+            if verdict.finding.status is Status.PROVED:
+                proved.append(demand)
+        if arguments.speed:
+            _hold_speeds(arguments, harness, proved, lane, speeds)
     show(arguments, records)
+    if speeds and not arguments.quiet:
+        comparison_table(console_of(arguments), speeds)
     if arguments.json:
-        write_json(arguments.json, verdicts_document(run_environment(options), records))
-    tell_ci(arguments, cells, records)
+        document = verdicts_document(run_environment(options), records)
+        more = {"comparisons_schema": COMPARISONS_SCHEMA, "comparisons": speeds} if arguments.speed else {}
+        write_json(arguments.json, document | more)
+    tell_ci(arguments, [demand.cell for demand in demands], records, comparisons=speeds)
     if not arguments.quiet:
-        console_of(arguments).print(_gate_line(records, len(requirements)), highlight=False)
-    return INTERRUPTED if interrupted else code_of(records)
+        console_of(arguments).print(_gate_line([*records, *speeds], len(requirements)), highlight=False)
+    if interrupted:
+        return INTERRUPTED
+    code = code_of(records)
+    return NOT_AS_EXPECTED if code == OK and not all(row["as_expected"] for row in speeds) else code
 
 
-def _gate_line(records: "Sequence[Record]", n_requirements: int) -> str:
+def _demands(harness: Harness, requirements: Sequence[Requirement], asked: Request) -> list[Demand]:
+    demands = []
+    for requirement in requirements:
+        request = replace(
+            asked,
+            targets=requirement.variant,
+            variants=(),
+            problems=requirement.problem,
+            devices=asked.devices or requirement.device,
+            dtypes=asked.dtypes or requirement.dtype,
+        )
+        chosen = [cell for cell in harness.plan(request, complain) if asked_for(cell, asked)]
+        demands += [Demand(cell, requirement) for cell in chosen]
+    return demands
+
+
+def _hold_speeds(
+    arguments: Arguments, harness: Harness, proved: Sequence[Demand], lane: Lane, rows: list[Record]
+) -> None:
+    """Compare what is to be compared, each row kept as soon as it is there."""
+    contests = contests_of(proved, lane, lambda request: harness.plan(request, complain))
+    referee = Contests(harness)
+    with contest_progress(arguments, len(contests)) as shown:
+        for contest in contests:
+            rows.append(referee.row(contest, shown.launched(str(contest))))
+            shown.finished()
+
+
+def _gate_line(records: Sequence[Record], n_requirements: int) -> str:
     failing = sum(not row["as_expected"] for row in records)
     if failing:
-        return f"gate: FAILED, {failing} of {len(records)} cells are not as expected"
+        return f"gate: FAILED, {failing} of {len(records)} are not as expected"
     return f"gate: passed, all {len(records)} cells of {n_requirements} requirements are as expected"

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from bench.harness import Harness, Options
     from bench.plan import Cell
+    from bench.report.terminal import CellProgress
     from bench.runs.records import Record
 
 T = TypeVar("T")
@@ -68,6 +69,31 @@ def launches(arguments: Arguments, n_cells: int, options: "Options") -> "Iterato
                 shown.finish()
 
         yield on_launch
+
+
+class ContestProgress:
+    """Counts contests, and within one its launches."""
+
+    def __init__(self, shown: "CellProgress") -> None:
+        self._shown = shown
+
+    def launched(self, contest: str) -> "Callable[[int], None]":
+        """What to call after each launch of a contest."""
+        self._shown.begin(contest)
+        return lambda launch: self._shown.begin(f"{contest}, launch {launch}")
+
+    def finished(self) -> None:
+        """Count one contest as done."""
+        self._shown.finish()
+
+
+@contextmanager
+def contest_progress(arguments: Arguments, n_contests: int) -> "Iterator[ContestProgress]":
+    """A bar over contests."""
+    from bench.report.terminal import progress
+
+    with progress(n_contests, quiet=arguments.quiet) as shown:
+        yield ContestProgress(shown)
 
 
 def show(arguments: Arguments, verdicts: "Sequence[Record]", timings: "Sequence[Record]" = ()) -> None:

@@ -1,0 +1,101 @@
+"""Contests: which two cells are compared, what must come of it, and the row that does."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from bench.gate.comparison import DEFAULT_LIMIT, Comparison, Outcome, compare
+from bench.harness import Harness, Proved
+from bench.plan import Cell
+from bench.runs.records import Record
+from bench.timing.pingpong import PingPong
+
+NOT_SLOWER = frozenset({Outcome.FASTER, Outcome.SAME, Outcome.INCONCLUSIVE})
+NOT_SHOWN_SLOW = frozenset({Outcome.FASTER, Outcome.INCONCLUSIVE})
+"""What a cell that must be faster may come to: a machine too noisy to say fails nobody."""
+
+ANY = frozenset(Outcome)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contest:
+    """Two cells to be compared.
+
+    Attributes:
+        base: what the head is held against.
+        head: the same problem, device and dtype.
+        limit: the ratio beyond which slower is slower, above 1.
+        may_be: the outcomes that are as expected.
+    """
+
+    base: Cell
+    head: Cell
+    limit: float = DEFAULT_LIMIT
+    may_be: frozenset[Outcome] = ANY
+
+    @property
+    def names(self) -> tuple[str, str]:
+        """What the two sides are called: their variants, or their lanes where it is the same variant."""
+        if self.base.variant.name == self.head.variant.name:
+            return self.base.lane.name, self.head.lane.name
+        return self.base.variant.name, self.head.variant.name
+
+    def __str__(self) -> str:
+        base, head = self.names
+        return " · ".join((f"{head} against {base}", *self.head.key))
+
+
+class Contests:
+    """Comparisons with one harness; each cell is proved once, before anything of it is compared."""
+
+    def __init__(self, harness: Harness) -> None:
+        self._harness = harness
+        self._proved: dict[tuple[object, ...], Proved] = {}
+
+    def row(self, contest: Contest, on_launch: Callable[[int], None] | None = None) -> Record:
+        """Prove both cells, compare them, and say what came of it in one row."""
+        base, head = self.prove(contest.base), self.prove(contest.head)
+        names = contest.names
+        for name, side in zip(names, (base, head), strict=True):
+            if not side.verdict.proved:
+                finding = side.verdict.finding
+                reason = f"{name} is {finding.status}, and nothing is compared without a proof: {finding.evidence}"
+                return _row(contest, Comparison(outcome=Outcome.INCONCLUSIVE, reason=reason, failed=name))
+        arms = [
+            self._harness.arm(base, names[0]),
+            self._harness.arm(base, f"{names[0]}, second copy"),
+            self._harness.arm(head, names[1]),
+        ]
+        game = PingPong(arms, self._harness.course(head), self._harness.options.seed)
+        return _row(contest, compare(game, limit=contest.limit, on_launch=on_launch))
+
+    def prove(self, cell: Cell) -> Proved:
+        """The proof of a cell, made when it is first asked for."""
+        key = (*cell.key, cell.lane)
+        if key not in self._proved:
+            self._proved[key] = self._harness.prove(cell)
+        return self._proved[key]
+
+
+def _row(contest: Contest, found: Comparison) -> Record:
+    base, head = contest.names
+    variant, problem, device, dtype = contest.head.key
+    return {
+        "base": base,
+        "head": head,
+        "variant": variant,
+        "problem": problem,
+        "device": device,
+        "dtype": dtype,
+        "verdict": found.outcome.value,
+        "ratio": found.ratio,
+        "ci_low": found.ci_low,
+        "ci_high": found.ci_high,
+        "reason": found.reason,
+        "null_ratio": found.null_ratio,
+        "base_ns_per_iter": found.base_ns_per_iter,
+        "head_ns_per_iter": found.head_ns_per_iter,
+        "launches": found.launches,
+        "limit": found.limit,
+        "seconds": found.seconds,
+        "as_expected": not found.failed and found.outcome in contest.may_be,
+    }

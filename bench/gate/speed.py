@@ -1,0 +1,70 @@
+"""The speed gate: which contests a project's requirements mean."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from bench.errors import UsageError
+from bench.gate.comparison import DEFAULT_LIMIT
+from bench.gate.config import Requirement
+from bench.gate.contests import NOT_SHOWN_SLOW, NOT_SLOWER, Contest
+from bench.judge.lane import OWN, Lane
+from bench.plan import Cell, Request
+
+Planner = Callable[[Request], Sequence[Cell]]
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """A proved cell, and what is asked of it."""
+
+    cell: Cell
+    requirement: Requirement
+
+    def __str__(self) -> str:
+        return str(self.cell)
+
+
+def contests_of(demands: Iterable[Demand], lane: Lane, plan: Planner) -> list[Contest]:
+    """The contests of a speed gate.
+
+    Args:
+        demands: the proved cells. Where none of them has a demand on speed, none may be slower than its base by more
+            than the usual limit.
+        lane: where the bases come from.
+        plan: gives the cells of a request.
+
+    Raises:
+        UsageError: a base is needed and none was named, or ``faster_than`` means no one variant.
+    """
+    demands = list(demands)
+    asked = [demand for demand in demands if _speed_of(demand.requirement) is not None]
+    if not asked:
+        usual = DEFAULT_LIMIT - 1
+        asked = [replace(demand, requirement=replace(demand.requirement, max_slowdown=usual)) for demand in demands]
+    contests = []
+    for demand in asked:
+        cell, requirement = demand.cell, demand.requirement
+        if requirement.max_slowdown is not None:
+            if lane == OWN:
+                raise UsageError(
+                    "gate --speed needs to know what may not become slower: --base REVISION, such as origin/main, or "
+                    "--base-python PATH."
+                )
+            limit = 1 + requirement.max_slowdown
+            contests.append(Contest(base=replace(cell, lane=lane), head=cell, limit=limit, may_be=NOT_SLOWER))
+        if requirement.faster_than is not None:
+            contests.append(Contest(base=_rival(cell, requirement.faster_than, plan), head=cell, may_be=NOT_SHOWN_SLOW))
+    return contests
+
+
+def _speed_of(requirement: Requirement) -> object:
+    return requirement.max_slowdown or requirement.faster_than or requirement.within_of_limit
+
+
+def _rival(cell: Cell, name: str, plan: Planner) -> Cell:
+    request = Request(variants=(name,), problems=(cell.problem,), devices=(cell.device,), dtypes=(cell.dtype,))
+    rivals = plan(request)
+    if len(rivals) != 1:
+        raise UsageError(f"faster_than {name!r} means {len(rivals)} variants. Name one.")
+    # The very data of the cell: the arms of a contest are sent the same calls.
+    return replace(rivals[0], data=cell.data)

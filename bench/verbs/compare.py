@@ -1,0 +1,94 @@
+"""``gdbench compare``: which of two is faster, or that nobody can tell."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from bench.arguments import Arguments, options_of, request_of
+from bench.errors import UsageError
+from bench.exit_codes import INTERRUPTED, NOT_AS_EXPECTED, OK
+from bench.gate.contests import Contest, Contests
+from bench.gate.lanes import base_lane
+from bench.gate.stored import stored_rows
+from bench.harness import Harness
+from bench.judge.lane import Lane
+from bench.plan import Cell, Request
+from bench.recording import run_environment
+from bench.report.terminal import comparison_table
+from bench.report.text import complain
+from bench.runs.journal import JOURNAL_NAME, read_journal
+from bench.runs.layout import is_run
+from bench.runs.records import Record, comparisons_document
+from bench.verbs.ci import tell_ci
+from bench.verbs.shown import console_of, contest_progress, finishing, write_json
+
+USUAL_PROBLEM, USUAL_DTYPE = "line-4", "float64"
+"""What is compared where nothing is selected: one cell, so that the answer is there in seconds."""
+
+
+def main(arguments: Arguments) -> int:
+    """``gdbench compare``."""
+    options = options_of(arguments)
+    if len(arguments.targets) == 2 and all(is_run(Path(place)) for place in arguments.targets):
+        return _show(arguments, _stored(*map(Path, arguments.targets)), [], interrupted=False)
+    in_lanes = arguments.base is not None or arguments.base_python is not None
+    rows: list[Record] = []
+    with base_lane(arguments.base, arguments.base_python) as lane, Harness(options) as harness:
+        request = _narrowed(request_of(arguments))
+        contests = _of_lanes(harness, request, lane) if in_lanes else _of_variants(harness, request)
+        referee = Contests(harness)
+        with finishing(arguments) as interrupted, contest_progress(arguments, len(contests)) as shown:
+            for contest in contests:
+                rows.append(referee.row(contest, shown.launched(str(contest))))
+                shown.finished()
+    return _show(arguments, rows, [contest.head for contest in contests], interrupted=bool(interrupted))
+
+
+def _narrowed(request: Request) -> Request:
+    return replace(request, problems=request.problems or (USUAL_PROBLEM,), dtypes=request.dtypes or (USUAL_DTYPE,))
+
+
+def _of_lanes(harness: Harness, request: Request, lane: Lane) -> list[Contest]:
+    if not request.targets and not request.variants:
+        raise UsageError("compare --base needs a TARGET: which variants are to be compared with what they were.")
+    return [Contest(base=replace(cell, lane=lane), head=cell) for cell in harness.plan(request, complain)]
+
+
+def _of_variants(harness: Harness, request: Request) -> list[Contest]:
+    if len(request.targets) < 2 or request.variants:
+        raise UsageError(
+            "compare needs two variants: the base, then what is held against it. Or one with --base REVISION, or the "
+            "folders of two runs."
+        )
+    base, *heads = request.targets
+    bases = {_place(cell): cell for cell in harness.plan(replace(request, targets=(base,)), complain)}
+    if len({cell.variant.name for cell in bases.values()}) > 1:
+        raise UsageError(f"{base} means several variants, and the base must be one. Name it.")
+    return [
+        Contest(base=bases[_place(cell)], head=cell)
+        for cell in harness.plan(replace(request, targets=tuple(heads)), complain)
+        if _place(cell) in bases
+    ]
+
+
+def _place(cell: Cell) -> tuple[str, str, str]:
+    return cell.problem, cell.device, cell.dtype
+
+
+def _stored(base: Path, head: Path) -> list[Record]:
+    before, after = (read_journal(folder / JOURNAL_NAME).timings for folder in (base, head))
+    rows = stored_rows(base.name, before, head.name, after)
+    if not rows:
+        raise UsageError(f"{base} and {head} have timed no cell in common. Run the same cells in both.")
+    return rows
+
+
+def _show(arguments: Arguments, rows: Sequence[Record], heads: Sequence[Cell], *, interrupted: bool) -> int:
+    if not arguments.quiet:
+        comparison_table(console_of(arguments), rows)
+    if arguments.json:
+        write_json(arguments.json, comparisons_document(run_environment(options_of(arguments)), rows))
+    tell_ci(arguments, heads, [], comparisons=rows)
+    if interrupted:
+        return INTERRUPTED
+    return OK if all(row["as_expected"] for row in rows) else NOT_AS_EXPECTED
