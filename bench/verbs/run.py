@@ -48,7 +48,10 @@ def main(arguments: Arguments) -> int:
         console = console_of(arguments)
         console.print(shown(console, f"kept in {folder.path}"), soft_wrap=True)
     if arguments.json:
-        write_json(arguments.json, run_document(run_environment(options), done.verdicts, done.timings))
+        write_json(
+            arguments.json,
+            run_document(run_environment(options, harness.measure_limits(())), done.verdicts, done.timings),
+        )
     return INTERRUPTED if interrupted else code_of(done.verdicts, failed=failed)
 
 
