@@ -203,7 +203,7 @@ def ratio_grids(timings: Sequence[Record]) -> list[Grid]:
 
 
 def limit_grids(timings: Sequence[Record]) -> list[Grid]:
-    """One grid for each device and dtype: the limit's share of each time, and what binds; none where none was measured."""
+    """One grid for each device and dtype: the limit's share of each time, and what binds; none where not measured."""
     by_lane: dict[str, dict[tuple[str, str], Shown]] = defaultdict(dict)
     for timing in timings:
         if not figures.is_absent(timing.get("limit_ns")):

@@ -91,7 +91,7 @@ class Gauge:
         )
 
     def _dispatch_ns(self, backend: str) -> float | None:
-        """What one operation on a single number costs, by the slope of two lengths of call; ``None`` without a worker."""
+        """What one operation on a single number costs, by the slope of two lengths; ``None`` without a worker."""
         empty = Variant("one-operation", backend, backend, "bench.timing.limits.empty:one_operation")
         launched = self._launch(empty, "cpu")
         if isinstance(launched, Failure):
