@@ -15,7 +15,7 @@ from bench.timing.limits.bound import CAUTION, Term, bound_of, placed
 from bench.timing.limits.caches import KIB, SENSIBLE, Cache, caches
 from bench.timing.limits.gauge import Gauge
 from bench.timing.limits.machine import Level, Limits
-from bench.timing.limits.measure import measured
+from bench.timing.limits.measure import measure, measured
 from bench.timing.limits.work import Shape, Work, WorkClass, works
 from bench.timing.record import Rejected, Timing, Void
 from bench.variants.contract import Variant
@@ -211,7 +211,7 @@ def test_sizes_that_make_no_sense_are_replaced(tmp_path: Path, rows: list[tuple[
 
 
 def test_measuring_twice_agrees() -> None:
-    first, again = measured.__wrapped__(1), measured.__wrapped__(1)
+    first, again = measure(1), measure(1)
     assert [level.name for level in first.levels] == [level.name for level in again.levels]
     assert first.levels[-1].capacity_bytes is None
     for one, other in zip(first.levels, again.levels, strict=True):
@@ -261,7 +261,10 @@ def nothing_launched(variant: Variant, device: str) -> Worker | Failure:
     return Failure(Status.UNAVAILABLE, None, f"{variant.backend} is not installed")
 
 
-def gauge() -> Gauge:
+@pytest.fixture
+def gauge(monkeypatch: pytest.MonkeyPatch) -> Gauge:
+    """One that knows the limits, and measures them as the same again."""
+    monkeypatch.setattr("bench.timing.limits.gauge.measure", lambda threads: LIMITS)
     made = Gauge(nothing_launched, threads=1)
     made.limits = LIMITS
     return made
@@ -270,8 +273,8 @@ def gauge() -> Gauge:
 DATA = Problem(np.ones((4, 1)), np.ones((4, 1)), np.ones((1, 1)), None, 0.1)
 
 
-def test_a_timing_gets_its_limit_beside_it() -> None:
-    found = gauge().beside(timing(6_000.0), DATA)
+def test_a_timing_gets_its_limit_beside_it(gauge: Gauge) -> None:
+    found = gauge.beside(timing(6_000.0), DATA)
     assert isinstance(found, Timing)
     assert (found.limit_ns, found.share_of_limit) == (3.0, 3.0 / 6_000)
     assert (found.bytes_per_iter, found.operations_per_iter) == (64, 16)
@@ -279,21 +282,43 @@ def test_a_timing_gets_its_limit_beside_it() -> None:
     assert found.limit_note == "dispatch-bound: about 6 of 6 us are Python and NumPy"
 
 
-def test_an_accelerator_gets_what_an_iteration_needs_and_no_limit() -> None:
-    found = gauge().beside(timing(6_000.0, device="cuda"), DATA)
+def test_an_accelerator_gets_what_an_iteration_needs_and_no_limit(gauge: Gauge) -> None:
+    found = gauge.beside(timing(6_000.0, device="cuda"), DATA)
     assert isinstance(found, Timing)
     assert (found.bytes_per_iter, found.limit_ns, found.limited_by, found.limit_note) == (64, None, None, "")
 
 
-def test_no_timing_is_left_under_the_least_limit() -> None:
-    found = gauge().beside(timing(0.9, 0.2), DATA)
+def test_no_timing_is_left_under_the_least_limit(gauge: Gauge) -> None:
+    found = gauge.beside(timing(0.9, 0.2), DATA)
     assert isinstance(found, Void)
     assert found.reason.startswith("an iteration does not stand out: 0.9 ns, and at most 1.1 ns")
 
 
-def test_what_is_no_timing_passes() -> None:
+def test_a_machine_that_was_measured_in_a_busy_moment_is_measured_again(
+    gauge: Gauge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    quiet = dataclasses.replace(
+        LIMITS, levels=tuple(dataclasses.replace(level, bytes_per_ns=2 * level.bytes_per_ns) for level in LIMITS.levels)
+    )
+    measurements = iter([LIMITS, quiet])
+    monkeypatch.setattr("bench.timing.limits.gauge.measure", lambda threads: next(measurements))
+    large = Problem(np.ones((100_000, 20)), np.ones((100_000, 1)), np.ones((1, 20)), None, 0.1)
+    found = gauge.beside(timing(400_000.0), large)
+    assert isinstance(found, Timing)
+    assert (found.work_class, found.limited_by) == ("pass over the data", "memory")
+    assert gauge.limits == dataclasses.replace(quiet, dispatch_ns=LIMITS.dispatch_ns)
+
+
+def test_what_keeps_moments_is_classed_after_the_machine_was_measured_again(gauge: Gauge) -> None:
+    large = Problem(np.ones((100_000, 20)), np.ones((100_000, 1)), np.ones((1, 20)), None, 0.1)
+    found = gauge.beside(timing(2_000.0), large)
+    assert isinstance(found, Timing)
+    assert found.work_class == "sufficient statistics"
+
+
+def test_what_is_no_timing_passes(gauge: Gauge) -> None:
     rejected = Rejected("impossible")
-    assert gauge().beside(rejected, DATA) is rejected
+    assert gauge.beside(rejected, DATA) is rejected
 
 
 def test_a_backend_without_a_worker_has_no_dispatch_cost() -> None:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +40,20 @@ class Limits:
     chain_ns: float
     dispatch_ns: Mapping[str, float] = field(default_factory=dict)
     launch_ns: float | None = None
+
+    def or_better(self, other: "Limits") -> "Limits":
+        """The higher rate of each pair: what was seen once can be done, and a busy moment hid it the other time."""
+        return replace(
+            self,
+            levels=tuple(
+                replace(one, bytes_per_ns=max(one.bytes_per_ns, again.bytes_per_ns))
+                for one, again in zip(self.levels, other.levels, strict=True)
+            ),
+            operations_per_ns={
+                name: max(rate, other.operations_per_ns[name]) for name, rate in self.operations_per_ns.items()
+            },
+            chain_ns=min(self.chain_ns, other.chain_ns),
+        )
 
     def record(self) -> dict[str, object]:
         """The limits in JSON's own types, to three digits."""

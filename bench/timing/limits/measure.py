@@ -39,7 +39,12 @@ Task = Callable[[], object]
 
 @cache
 def measured(threads: int = 1) -> Limits:
-    """The limits of this machine's processor.
+    """The limits of this machine's processor, measured once a process; see `measure`."""
+    return measure(threads)
+
+
+def measure(threads: int = 1) -> Limits:
+    """The limits of this machine's processor as they are seen now.
 
     Args:
         threads: how many a worker may use; as many read and compute here at the same time, each its own data.
