@@ -8,16 +8,20 @@ import numpy as np
 
 from bench.backends import KNOWN
 from bench.errors import UnavailableError
-from bench.judge.workshop import Workshop
+from bench.judge.workshop import WorkerLimits, Workshop
 from bench.oracle.system import LONG_UNIT_ROUNDOFF
 from bench.runs.environment import environment
+from bench.timing.limits.gauge import Gauge
 
 
 def examine() -> dict[str, Any]:
     """Look at everything that a run depends on; each thing that is missing says why."""
     with Workshop() as workshop:
         backends, isolation = _backends(workshop), workshop.presence()
+        here = [name for name, found in backends.items() if "cpu" in found.get("devices", ())]
+        limits = Gauge(workshop.launch, WorkerLimits().threads).measure(here).record()
     return {
+        "limits": limits,
         "environment": environment(),
         "backends": backends,
         "isolation": isolation,

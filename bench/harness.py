@@ -25,6 +25,7 @@ from bench.proof.spot_check import SpotCheck
 from bench.proof.story import Story, tell, untold
 from bench.proof.subject import Failure, Subject
 from bench.proof.verdict import Finding, ProvedVerdict, Status, Verdict
+from bench.timing.limits.gauge import Gauge
 from bench.timing.pingpong import Arm, ArmFailedError, Course
 from bench.timing.plan import Budget
 from bench.timing.record import Rejected, Timing, Void
@@ -97,6 +98,7 @@ class Harness:
     def __init__(self, options: Options | None = None) -> None:
         self.options = options or Options()
         self._workshop = Workshop(self.options.limits, self.options.mechanisms)
+        self._gauge = Gauge(self._workshop.launch, self.options.limits.threads)
         self._checks: dict[tuple[int, str], tuple[Problem, SpotCheck]] = {}
 
     def __enter__(self) -> "Harness":
@@ -147,6 +149,7 @@ class Harness:
         """Time the proved cells among these that are to be timed, each as soon as its launches agree."""
         cells: dict[tuple[str, ...], Cell] = {one.cell.key: one.cell for one in proved}
         jobs = [self._job(one) for one in proved if one.to_be_timed]
+        self.measure_limits(proved)
         report = None if on_launch is None else lambda job, n: on_launch(cells[job.key], n)
         for job, outcome in time_cells(
             jobs,
@@ -156,7 +159,18 @@ class Harness:
             on_launch=report,
             mechanisms=self.options.mechanisms,
         ):
-            yield Timed(cells[job.key], outcome)  # type: ignore[index]
+            cell = cells[job.key]  # type: ignore[index]
+            yield Timed(cell, outcome if cell.data is None else self._gauge.beside(outcome, cell.data))
+
+    def measure_limits(self, proved: Sequence[Proved]) -> dict[str, object] | None:
+        """What the processor can do at most, as `run.json` keeps it, for the cells among these that are to be timed.
+
+        Returns:
+            ``None`` where none of them, and none before, is timed on the processor. It is measured once, in a second.
+        """
+        backends = [one.cell.variant.backend for one in proved if one.to_be_timed and one.cell.device == "cpu"]
+        limits = self._gauge.measure(backends) if backends else self._gauge.limits
+        return None if limits is None else limits.record()
 
     def arm(self, proved: Proved, name: str) -> Arm:
         """A proved cell as one side of a comparison."""

@@ -1,6 +1,6 @@
 """From verdicts and timings to the run folder: each cell is in the journal as soon as it ends."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -62,9 +62,10 @@ def resume_run(run: Path, options: Options, cells: Sequence[Cell], complain: Cal
     return RunFolder.open(run)
 
 
-def run_environment(options: Options) -> dict[str, Any]:
-    """The facts of this machine and of how workers are started."""
-    return environment(threads=options.limits.thread_settings())
+def run_environment(options: Options, limits: Mapping[str, object] | None = None) -> dict[str, Any]:
+    """The facts of this machine and of how workers are started, with what it can do at most where that was measured."""
+    facts = environment(threads=options.limits.thread_settings())
+    return facts if limits is None else {**facts, "limits": dict(limits)}
 
 
 def record_proofs(harness: Harness, cells: Iterable[Cell], folder: RunFolder) -> Iterator[Proved]:
@@ -95,6 +96,9 @@ def record_timings(
     on_launch: Callable[[Cell, int], None] | None = None,
 ) -> Iterator[Timed]:
     """Time proved cells, each in the journal as soon as it ends."""
+    limits = harness.measure_limits(proved)
+    if limits is not None:
+        folder.note_limits(limits)
     for one in harness.time(proved, on_launch):
         folder.append_timing(timing_row(one))
         yield one

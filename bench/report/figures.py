@@ -90,6 +90,19 @@ def ratio(value: float | None) -> str:
     return f"{_significant(value, 2)}x"
 
 
+def percent(share: float | None) -> str:
+    """A share as a percentage, to two digits.
+
+    >>> percent(0.814), percent(0.0321), percent(0.0000412), percent(1.0), percent(None)
+    ('81 %', '3.2 %', '<0.01 %', '100 %', '–')
+    """
+    if share is None or not math.isfinite(share):
+        return _not_finite(share)
+    if 0 < share < 1e-4:
+        return "<0.01 %"
+    return f"{_significant(100 * share, 3 if share >= 0.995 else 2)} %"
+
+
 def factor(value: float | None, cause: str = "") -> str:
     """The number that goes with a cause: a gain is written as a multiple, any other as it is.
 

@@ -35,6 +35,11 @@ def markdown_report(
     sections += _grids("Time per iteration", [*tables.timing_grids(timings), *tables.ratio_grids(timings)])
     if tables.marked_fastest(timings):
         sections.append(markdown(tables.FASTEST_LEGEND))
+    limits = tables.limit_grids(timings)
+    sections += _grids("Share of the machine's limit", limits)
+    if limits:
+        sections.append(markdown(tables.LIMITS_LEGEND))
+    sections += _groups("What binds", tables.limit_notes(timings))
     sections += _groups("Noise", tables.notes(timings))
     sections += _groups("Proved and not timed", untimed)
     if environment:

@@ -22,6 +22,11 @@ _FAULT_SYMBOL = "✗"
 # What nobody remarks on when it is expected; of every other status the label says that it was.
 _QUIET = frozenset({"proved", "unsupported", "unavailable", "void"})
 FASTEST = "★"
+LIMITS_TITLE = "share of the machine's limit"
+LIMITS_LEGEND = (
+    "The least time that this machine needs for an iteration, over the time it took; and what binds: memory (reading), "
+    "arithmetic, latency (operations that wait for each other), launch, or dispatch (Python and calls of the library)"
+)
 FASTEST_LEGEND = f"{FASTEST} the fastest on its problem, and those whose intervals overlap its own"
 
 
@@ -197,6 +202,23 @@ def ratio_grids(timings: Sequence[Record]) -> list[Grid]:
     return grids
 
 
+def limit_grids(timings: Sequence[Record]) -> list[Grid]:
+    """One grid for each device and dtype: the limit's share of each time, and what binds; none where not measured."""
+    by_lane: dict[str, dict[tuple[str, str], Shown]] = defaultdict(dict)
+    for timing in timings:
+        if not figures.is_absent(timing.get("limit_ns")):
+            share = figures.percent(timing["share_of_limit"])
+            words = (f"{share} {timing['limited_by']}",)
+            limit = f"limit {figures.duration(timing['limit_ns'])}, {timing['work_class']}"
+            by_lane[lane(timing)][_place(timing)] = Shown(words, "plain", f"{timing['limit_note']}; {limit}")
+    return [_grid(timings, title, cells) for title, cells in by_lane.items()]
+
+
+def limit_notes(timings: Sequence[Record]) -> list[Group]:
+    """What binds each cell, in words; the same words once."""
+    return _worded((timing, timing.get("limit_note")) for timing in timings)
+
+
 def devices(records: Sequence[Record]) -> tuple[str, ...]:
     """The devices that occur, the CPU first."""
     return tuple(sorted(distinct(records, "device"), key=lambda device: device != "cpu"))
@@ -261,11 +283,7 @@ def declined(verdicts: Sequence[Record]) -> list[Group]:
 
 def notes(timings: Sequence[Record]) -> list[Group]:
     """What is to be said of the noise; the same note once."""
-    rows: dict[str, list[Record]] = defaultdict(list)
-    for timing in timings:
-        if timing["note"]:
-            rows[str(timing["note"])].append(timing)
-    return [Group("", note, "", _where(noted)) for note, noted in rows.items()]
+    return _worded((timing, timing["note"]) for timing in timings)
 
 
 def flattened(environment: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
@@ -284,6 +302,14 @@ def flattened(environment: Mapping[str, Any], prefix: str = "") -> list[tuple[st
         else:
             rows.append((words, figures.ABSENT if figures.is_absent(value) else str(value)))
     return rows
+
+
+def _worded(said: Iterable[tuple[Record, object]]) -> list[Group]:
+    rows: dict[str, list[Record]] = defaultdict(list)
+    for record, words in said:
+        if words and not figures.is_absent(words):
+            rows[str(words)].append(record)
+    return [Group("", words, "", _where(alike)) for words, alike in rows.items()]
 
 
 def _groups(verdicts: Iterable[Record], *, by_expected: bool = False) -> list[Group]:

@@ -34,6 +34,7 @@ _STYLES: Mapping[Tone, str] = {
 }
 _UNLIMITED = 100_000
 _NOTES_SHOWN = 4
+_LIMIT_NOTES_SHOWN = 8
 
 
 def verdict_table(console: Console, verdicts: Sequence[Record]) -> None:
@@ -73,12 +74,26 @@ def _print_timings(console: Console, timings: Sequence[Record]) -> None:
     if tables.marked_fastest(timings):
         console.print(shown(console, tables.FASTEST_LEGEND, "dim"))
         console.print()
+    _print_limits(console, timings)
     noisy = sorted((row for row in timings if row["note"]), key=lambda row: -float(row["dispersion"] or 0.0))
     _print_groups(console, "Noise", tables.notes(noisy[:_NOTES_SHOWN]), "declined")
     if len(noisy) > _NOTES_SHOWN:
         more = f"These were the noisiest; {len(noisy) - _NOTES_SHOWN} more have a note in the timings."
         console.print(shown(console, more, "dim"))
         console.print()
+
+
+def _print_limits(console: Console, timings: Sequence[Record]) -> None:
+    grids = tables.limit_grids(timings)
+    for grid in grids:
+        table = _grid_table(console, grid, tables.LIMITS_TITLE, one_line=True)
+        _print_tables(console, table if _fits(console, table) else _outcome_table(console, grid))
+    if grids:
+        console.print(shown(console, tables.LIMITS_LEGEND, "dim"))
+        console.print()
+    notes = tables.limit_notes(timings)
+    if len(notes) <= _LIMIT_NOTES_SHOWN:
+        _print_groups(console, "What binds", notes, "declined")
 
 
 def shown(console: Console, words: str, style: str = "") -> Text:

@@ -4,7 +4,7 @@ import secrets
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -141,6 +141,16 @@ class RunFolder:
         """Put a timing row in the journal; raises as `append_verdict` does."""
         with writing(self.path):
             self._journal.append_timing(record)
+
+    def note_limits(self, limits: Mapping[str, object]) -> None:
+        """Keep what the machine can do at most, as it was measured for this run, beside its environment.
+
+        Raises:
+            DiskError: the disk does not take it.
+        """
+        self.start = replace(self.start, environment={**self.start.environment, "limits": dict(limits)})
+        with writing(self.path):
+            self._write_run_file(self.finished_cells(), finished=None, interrupted=True)
 
     def finished_cells(self) -> Cells:
         """The rows that the journal holds so far, those of an earlier process included."""

@@ -108,7 +108,17 @@ TIMING_COLUMNS: tuple[Column, ...] = (
     ("samples", "Int64", "Timed calls, in all launches"),
     ("discarded", "Int64", "Those of them that were left out, each for a cause"),
     ("limit_ns", "Float64", "The fastest this machine could do the same iteration, in nanoseconds"),
-    ("share_of_limit", "Float64", "`limit_ns` over `ns_per_iter`"),
+    ("share_of_limit", "Float64", "`limit_ns` over `ns_per_iter`, at most 1"),
+    ("bytes_per_iter", "Int64", "Bytes that an iteration of `work_class` reads at least"),
+    ("operations_per_iter", "Int64", "Floating-point operations that it needs at least"),
+    (
+        "work_class",
+        "string",
+        "How an iteration so fast may come to its update: `pass over the data`, `sufficient statistics`, "
+        "`one dependent update`",
+    ),
+    ("limited_by", "string", "What binds: `memory`, `arithmetic`, `latency`, `launch`, `dispatch`"),
+    ("limit_note", "string", "The same in words; empty where the limit was not measured"),
     ("queue_share", "Float64", "Share of the timed wall time that the worker waited for a processor, 0 to 1"),
     ("dispersion", "Float64", "Interquartile range over median of the slopes of all launches"),
     ("setup_share", "Float64", "Share of set-up in the largest timed call, 0 to 1"),
@@ -189,6 +199,11 @@ def timing_record(timing: "Timing") -> dict[str, object]:
         "discarded": timing.discarded,
         "limit_ns": timing.limit_ns,
         "share_of_limit": timing.share_of_limit,
+        "bytes_per_iter": timing.bytes_per_iter,
+        "operations_per_iter": timing.operations_per_iter,
+        "work_class": timing.work_class,
+        "limited_by": timing.limited_by,
+        "limit_note": timing.limit_note,
         "queue_share": timing.queue_share,
         "dispersion": timing.dispersion,
         "setup_share": timing.setup_share,
@@ -283,7 +298,10 @@ def fault_in(records: Sequence[object], columns: Sequence[Column]) -> str | None
     return None
 
 
-ADDED_LATER = {"peak_memory_bytes", "peak_device_bytes"}
+ADDED_LATER = {
+    "peak_memory_bytes", "peak_device_bytes", "bytes_per_iter", "operations_per_iter", "work_class", "limited_by",
+    "limit_note",
+}  # fmt: skip
 """Columns that runs of an earlier gdbench lack; there they are missing in every row."""
 
 _ALWAYS_THERE = {*CELL_FIELDS, "status", "alternatives"}

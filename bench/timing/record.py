@@ -31,7 +31,12 @@ class Timing:
         samples: timed calls, in every launch.
         discarded: those of them that were left out for a cause.
         limit_ns: the least that this machine needs for an iteration; ``None`` where it was not measured.
-        share_of_limit: ``limit_ns / ns_per_iter``.
+        share_of_limit: ``limit_ns / ns_per_iter``, at most 1.
+        bytes_per_iter: what an iteration reads at least, in bytes.
+        operations_per_iter: the floating-point operations that it needs at least.
+        work_class: how it may come to its update at that speed; a `bench.timing.limits.work.WorkClass`.
+        limited_by: what binds it; a `bench.timing.limits.bound.Term`.
+        limit_note: the same in words; empty where the limit was not measured.
         queue_share: share of the timed wall time that the worker waited for a processor, 0 to 1.
         dispersion: IQR over median of the slopes of all launches, those left out too.
         setup_share: share of set-up in the largest call, 0 to 1.
@@ -64,6 +69,11 @@ class Timing:
     flags: tuple[Flag, ...] = ()
     limit_ns: float | None = None
     share_of_limit: float | None = None
+    bytes_per_iter: int | None = None
+    operations_per_iter: int | None = None
+    work_class: str | None = None
+    limited_by: str | None = None
+    limit_note: str = ""
 
     def __post_init__(self) -> None:
         given: object = self.verdict

@@ -57,7 +57,8 @@ def main(arguments: Arguments) -> int:
         console = console_of(arguments)
         console.print(shown(console, f"kept in {folder.path}"), soft_wrap=True)
     if arguments.json:
-        write_json(arguments.json, run_document(run_environment(options), done.verdicts, done.timings))
+        told = run_environment(options, harness.measure_limits(()))
+        write_json(arguments.json, run_document(told, done.verdicts, done.timings))
     tell_ci(arguments, cells, done.verdicts, timings=done.timings, failed_timings=failed)
     return INTERRUPTED if interrupted else code_of(done.verdicts, failed=bool(failed))
 

@@ -28,6 +28,8 @@ def main(arguments: Arguments) -> int:
     if not interrupted and not any(one.verdict.proved for one in judged):
         complain("no cell is proved, so nothing was timed; the verdicts say why")
     if arguments.json:
-        document = timings_document(run_environment(options), a_row_for_every_cell(verdicts, timings))
+        document = timings_document(
+            run_environment(options, harness.measure_limits(())), a_row_for_every_cell(verdicts, timings)
+        )
         write_json(arguments.json, document | {"verdicts": verdicts})
     return INTERRUPTED if interrupted else code_of(verdicts, failed=failed)
