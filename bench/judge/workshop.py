@@ -3,7 +3,7 @@
 import os
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -109,12 +109,13 @@ class Workshop:
             self._servers.clear()
             self._folder.cleanup()
 
-    def launch(self, variant: Variant, device: str) -> Worker | Failure:
+    def launch(self, variant: Variant, device: str, command: Sequence[str] = ()) -> Worker | Failure:
         """Start a process and load a variant in it.
 
         Args:
             variant: what to load; its target may be relative to the judge's working directory.
             device: where it is to run.
+            command: what to start in place of this interpreter, which then has its own import path: a counted worker.
 
         Returns:
             A worker ready to be called; or why there is none.
@@ -126,15 +127,15 @@ class Workshop:
         except UnavailableError as error:
             return Failure(Status.UNAVAILABLE, None, str(error))
         forked = variant.backend in _FORKED and device == "cpu" and Mechanism.FORK_SERVER in self._mechanisms
-        kind = "fork" if forked else "spawn"
-        process = self._process(variant.backend, kind)
+        kind = "fork" if forked and not command else "spawn"
+        process = self._process(variant.backend, kind, command)
         if isinstance(process, Failure):
             return process
         meta = {
             "target": absolute_target(variant.target),
             "backend": variant.backend,
             "device": device,
-            "path": _import_path(),
+            "path": [] if command else _import_path(),
             "memory_bytes": self._memory_bytes if device == "cpu" else None,
         }
         reply = self._asked(process, Kind.LOAD, meta, "load")
@@ -217,7 +218,7 @@ class Workshop:
             here = ", ".join(self.devices(backend))
             raise UnavailableError(f"{backend} has no device {device!r} here; it has {here}")
 
-    def _process(self, backend: str, kind: str) -> WorkerProcess | Failure:
+    def _process(self, backend: str, kind: str, command: Sequence[str] = ()) -> WorkerProcess | Failure:
         self._processes = {process for process in self._processes if process.ended is None}
         gone = ""
         # A variant may have killed the server; the second try is with a new one.
@@ -225,7 +226,7 @@ class Workshop:
             try:
                 self._launches += 1
                 server, folder = self._server(backend, kind), Path(self._folder.name) / str(self._launches)
-                process = WorkerProcess(server, folder, self._mechanisms)
+                process = WorkerProcess(server, folder, self._mechanisms, command)
             except ServerBrokenError as error:
                 return Failure(Status.UNAVAILABLE, None, str(error))
             except ServerGoneError as error:
