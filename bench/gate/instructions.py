@@ -239,7 +239,8 @@ class _Calls:
         self._made = 0
 
     def count(self, verdict: ProvedVerdict) -> Instructions:
-        # The first calls also tell how long the others may be.
+        self._answer(1)
+        # These also tell how long the others may be.
         first, second = self._call(1), self._call(2)
         n_large = self._longest(second - first)
         n_small = max(1, n_large // 4)
@@ -261,7 +262,7 @@ class _Calls:
             spread=abs(slopes[1] / slopes[0] - 1),
         )
 
-    def _call(self, n_iters: int) -> int:
+    def _answer(self, n_iters: int) -> None:
         problem = self._check.fresh(self._made)
         self._made += 1
         answer = self._worker.call(problem, n_iters, self._dtype)
@@ -270,8 +271,12 @@ class _Calls:
         complaint = self._check.complaint(problem, n_iters, answer)
         if complaint is not None:
             raise _EndedError(Rejected(complaint))
+
+    def _call(self, n_iters: int) -> int:
+        self._answer(n_iters)
         try:
-            return read_count(self._worker.directory / f"{COUNTS}.{self._made}")
+            # The first call of all was not counted.
+            return read_count(self._worker.directory / f"{COUNTS}.{self._made - 1}")
         except ValueError as error:
             raise _EndedError(
                 Failure(Status.CRASHED, None, f"no count of a call of {n_iters} iterations: {error}")

@@ -1,4 +1,4 @@
-"""A worker under callgrind, which counts the instructions of each call of the variant's function, and of nothing else.
+"""A worker under callgrind, which counts the instructions of each call of the variant's function but the first.
 
 Callgrind listens to marks in the program that it runs: four rotations that change nothing, and an exchange of a
 register with itself. No library of Python's has them; a page with these few bytes of machine code spares a compiler.
@@ -17,7 +17,7 @@ from bench.problems.problem import Problem
 from bench.variants.contract import Descent, VariantFunction
 
 COUNTS = "counts"
-"""Callgrind writes ``counts.1`` after the first call, ``counts.2`` after the second, into the worker's directory."""
+"""Callgrind writes ``counts.1`` after the second call, ``counts.2`` after the third, into the worker's directory."""
 
 MACHINE = "x86_64"
 """What the machine code is for."""
@@ -47,7 +47,7 @@ spec.loader.exec_module(sys.modules["bench"])
 from bench.judge.counted import main
 main(*sys.argv[2:])
 """
-"""Loads the judge's ``bench`` by its file: on the import path, its folder would give all that lies beside it as well."""
+"""Loads the judge's ``bench`` by its file: on the import path, its folder would give all that lies beside it, too."""
 
 
 def command(valgrind: str, interpreter: str, source: Path) -> Sequence[str]:
@@ -76,14 +76,17 @@ def main(source: str, settings: str) -> None:
     sys.path.insert(0, source)
 
     def around(function: VariantFunction) -> VariantFunction:
-        mark(_START)
+        counting = False
 
         def counted(problem: Problem, n_iters: int) -> Descent:
+            nonlocal counting
             mark(_ZERO)
             try:
                 return function(problem, n_iters)
             finally:
-                mark(_DUMP)
+                # The first call imports what is imported late, at a speed that only an uncounted call has.
+                mark(_DUMP if counting else _START)
+                counting = True
 
         return counted
 

@@ -133,4 +133,4 @@ def main(settings: str, around: Around | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main(sys.argv[1])

@@ -63,9 +63,11 @@ assert program.rstrip().endswith(last)
 fake = """
 import bench.judge.counted as counted
 class Fake:
-    parts = 0
+    parts = calls = 0
     def __call__(self, request):
+        self.calls += request == counted._ZERO
         if request == counted._DUMP:
+            assert self.calls > 1
             self.parts += 1
             sys.modules["steps"].dump(f"counts.{{self.parts}}")
         return {{listening}}
@@ -165,7 +167,8 @@ def test_two_counts_that_differ_are_said_to(lane: Lane) -> None:
     [
         ("\ndef instructions(n): return 1000\n", Rejected, "128 iterations took 1000 .* it does not iterate"),
         (
-            "\nright = descent\ndef descent(problem, n): return right(problem, min(n, 100))\n",
+            "\nright = descent\ndef descent(problem, n):\n    found = right(problem, n)\n"
+            "    return Descent(found.w + (n > 100), None, found.losses)\n",
             Rejected,
             "after 128 iterations it is .* off",
         ),
@@ -222,7 +225,7 @@ def test_only_the_cell_that_was_proved_is_counted(
 
 def test_a_count_needs_a_proof() -> None:
     with pytest.raises(NotProvedError):
-        replace(counts(1.0), verdict=verdict(Status.WRONG))
+        replace(counts(1.0), verdict=verdict(Status.WRONG))  # type: ignore[arg-type]
     with pytest.raises(NotProvedError):
         ProvedVerdict(verdict(Status.WRONG))
 
