@@ -16,7 +16,7 @@ from pathlib import Path
 
 from bench.dtypes import Dtype, dtype_named
 from bench.errors import UnavailableError, UsageError
-from bench.judge.counted import COUNTS, MACHINE, command
+from bench.judge.counted import COUNTS, LINK, MACHINE, command
 from bench.judge.subject import Worker
 from bench.judge.workshop import WorkerLimits, Workshop
 from bench.oracle.memory import system_of
@@ -159,7 +159,7 @@ def count(
         raise UsageError(f"the proof is of {proved.variant} on {proved.problem}, not of {cell}: prove the cell first")
     if cell.device != "cpu" or cell.data is None:
         raise UsageError(f"{cell} cannot be counted: callgrind sees the processor alone, and needs data on it")
-    variant = replace(cell.variant, target=_target_in(cell.variant.target, lane.source))
+    variant = replace(cell.variant, target=_target_in_lane(cell.variant.target))
     started_by = command(valgrind, os.path.abspath(lane.interpreter), lane.source.absolute())
     with Workshop(limits) as workshop:
         launched = workshop.launch(variant, cell.device, started_by)
@@ -293,6 +293,6 @@ class _Calls:
         return longest
 
 
-def _target_in(target: str, source: Path) -> str:
+def _target_in_lane(target: str) -> str:
     place, _, function = target.rpartition(":")
-    return f"{(source / place).absolute()}:{function}" if place.endswith(".py") else target
+    return f"{Path(LINK) / place}:{function}" if place.endswith(".py") else target

@@ -7,6 +7,7 @@ The judge starts it by `command`. The harness's own modules are the judge's; eve
 
 import ctypes
 import mmap
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,6 +19,13 @@ from bench.variants.contract import Descent, VariantFunction
 
 COUNTS = "counts"
 """Callgrind writes ``counts.1`` after the second call, ``counts.2`` after the third, into the worker's directory."""
+
+LINK = "lane"
+"""The lane's folder by a name of one length, in the worker's directory."""
+
+_PATH_BYTES = 512
+"""Paths are filled up with slashes to a multiple of this. Where arrays lie decides how many numbers of them are dealt
+with one by one, and it moves with the length of what a process is started with."""
 
 MACHINE = "x86_64"
 """What the machine code is for."""
@@ -58,9 +66,10 @@ def command(valgrind: str, interpreter: str, source: Path) -> Sequence[str]:
         interpreter: the path of a Python with NumPy and the variant's library.
         source: the folder that comes first on its import path.
     """
+    filled = str(source) + "/" * (_PATH_BYTES - len(str(source)) % _PATH_BYTES)
     # vgdb would put pipes into /tmp; without instrumentation an import is several times faster.
     options = ["--tool=callgrind", "--instr-atstart=no", "--vgdb=no", "--quiet", f"--callgrind-out-file={COUNTS}"]
-    return [valgrind, *options, interpreter, "-P", "-c", _PROGRAM, str(Path(bench.__file__).resolve()), str(source)]
+    return [valgrind, *options, interpreter, "-P", "-c", _PROGRAM, str(Path(bench.__file__).resolve()), filled]
 
 
 def main(source: str, settings: str) -> None:
@@ -73,7 +82,8 @@ def main(source: str, settings: str) -> None:
     mark = _Marker()
     if not mark(_LISTENING):
         sys.exit("no valgrind is listening: the interpreter is started by another program; name the interpreter itself")
-    sys.path.insert(0, source)
+    os.symlink(source.rstrip("/"), LINK)
+    sys.path.insert(0, os.path.abspath(LINK))
 
     def around(function: VariantFunction) -> VariantFunction:
         counting = False

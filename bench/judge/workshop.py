@@ -115,7 +115,8 @@ class Workshop:
         Args:
             variant: what to load; its target may be relative to the judge's working directory.
             device: where it is to run.
-            command: what to start in place of this interpreter, which then has its own import path: a counted worker.
+            command: what to start in place of this interpreter, for a counted worker: its import path is its own, and a
+                relative target starts in its directory.
 
         Returns:
             A worker ready to be called; or why there is none.
@@ -132,7 +133,7 @@ class Workshop:
         if isinstance(process, Failure):
             return process
         meta = {
-            "target": absolute_target(variant.target),
+            "target": variant.target if command else absolute_target(variant.target),
             "backend": variant.backend,
             "device": device,
             "path": [] if command else _import_path(),
