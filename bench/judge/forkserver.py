@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -132,17 +133,19 @@ class ForkServer:
         """Whether the server process is still there."""
         return self._process.poll() is None
 
-    def start(self, descriptors: list[int], directory: Path) -> Started:
+    def start(self, descriptors: list[int], directory: Path, command: Sequence[str] = ()) -> Started:
         """Have a worker made.
 
         Args:
             descriptors: its requests, its replies, its log and its segments, in that order.
             directory: where it is to run.
+            command: what a spawned worker is started by, to which the mechanisms are added; this interpreter where
+                empty.
 
         Raises:
             ServerGoneError: the server has died.
         """
-        request = {"ask": "start", "directory": str(directory)}
+        request = {"ask": "start", "directory": str(directory), "command": list(command)}
         answer = self._request(request, descriptors, _ANSWER_SECONDS)
         at_work = {Mechanism[name]: str(said) for name, said in answer["at_work"].items()}
         return Started(int(answer["pid"]), answer["first"], at_work)

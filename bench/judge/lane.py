@@ -30,15 +30,16 @@ class Lane:
         """A target whose path is absolute, with the file taken from this lane's tree."""
         path, colon, function = target.rpartition(":")
         if not colon:
-            return self._moved(target) if target.endswith(".py") else target
-        return f"{self._moved(path)}:{function}" if path.endswith(".py") else target
+            return self.moved(target) if target.endswith(".py") else target
+        return f"{self.moved(path)}:{function}" if path.endswith(".py") else target
 
     def first_on_path(self, entries: Sequence[str]) -> list[str]:
         """Of the judge's import path what lies in its own tree, as it is in this lane's."""
-        moved = [self._moved(entry) for entry in entries]
+        moved = [self.moved(entry) for entry in entries]
         return [there for here, there in zip(entries, moved, strict=True) if here != there]
 
-    def _moved(self, path: str) -> str:
+    def moved(self, path: str) -> str:
+        """A path of the judge's own tree as it is in this lane's; any other path as it is."""
         if self.root is None or self.top is None:
             return path
         here = Path(path).resolve()

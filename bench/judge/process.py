@@ -6,6 +6,7 @@ import shutil
 import signal
 import socket
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,25 +31,29 @@ class WorkerProcess:
 
     Attributes:
         pid: its process id.
+        directory: where it runs; removed when it ends.
         at_work: the mechanisms that the kernel lends it, each with what there is to say of it.
         own_file: the file of its variant, to find the line of a crash.
         ended: what became of it; ``None`` while it lives.
     """
 
-    def __init__(self, server: ForkServer, directory: Path, mechanisms: Mechanisms) -> None:
+    def __init__(
+        self, server: ForkServer, directory: Path, mechanisms: Mechanisms, command: Sequence[str] = ()
+    ) -> None:
         """Have the process made.
 
         Args:
             server: what makes it.
             directory: its working directory, to be made.
             mechanisms: those that are switched on.
+            command: see `ForkServer.start`.
 
         Raises:
             ServerGoneError: the fork server has died.
         """
         directory.mkdir()
         self._server = server
-        self._directory = directory
+        self.directory = directory
         self._log = directory / "output"
         self._kernel_kills = kernel_kills()
         self._sequence = 0
@@ -57,7 +62,7 @@ class WorkerProcess:
         self._peak_bytes: int | None = None
         self.own_file = ""
         self.ended: Failure | None = None
-        started, self._channel, self._segments = _start(server, directory, self._log)
+        started, self._channel, self._segments = _start(server, directory, self._log, command)
         self.pid, self.at_work = started.pid, started.at_work
         self.meter = ProcessMeter(self.pid, started.first)
 
@@ -179,18 +184,20 @@ class WorkerProcess:
             self.meter.close()
 
     def _end(self, failure: Failure) -> Failure:
-        shutil.rmtree(self._directory, ignore_errors=True)
+        shutil.rmtree(self.directory, ignore_errors=True)
         self.ended = self.ended or failure
         return self.ended
 
 
-def _start(server: ForkServer, directory: Path, log: Path) -> tuple[Started, JudgeChannel, socket.socket]:
+def _start(
+    server: ForkServer, directory: Path, log: Path, command: Sequence[str]
+) -> tuple[Started, JudgeChannel, socket.socket]:
     requests_out, requests_in = os.pipe()
     replies_out, replies_in = os.pipe()
     ours, segments = socket.socketpair()
     log_in = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
     try:
-        started = server.start([requests_out, replies_in, log_in, segments.fileno()], directory)
+        started = server.start([requests_out, replies_in, log_in, segments.fileno()], directory, command)
         process = _descriptor_of(started.pid)
     except BaseException:
         os.close(requests_in)

@@ -27,6 +27,9 @@ from bench.judge.namespace import MOST_PROCESSES, Keeper, Namespace, has_own_pro
 USED_LATER = {"torch": ("torch._dynamo",)}
 """What a library imports only on first use: torch.optim needs torch._dynamo, 1.9 s in every launch otherwise."""
 
+REQUEST_LIMIT_BYTES = 1 << 14
+"""Of a request of the judge's: a few paths."""
+
 _KILLED_SECONDS = 5.0
 _STEP_SECONDS = 0.002
 
@@ -50,12 +53,12 @@ class Server:
     def serve(self) -> None:
         """Answer until the judge closes its end, or dies; then kill what is left."""
         while True:
-            message, descriptors, _, _ = socket.recv_fds(self._judge, 4096, 4)
+            message, descriptors, _, _ = socket.recv_fds(self._judge, REQUEST_LIMIT_BYTES, 4)
             if not message:
                 break
             request = json.loads(message)
             if request["ask"] == "start":
-                reply = self._start(descriptors, request["directory"])
+                reply = self._start(descriptors, request["directory"], request["command"])
             else:
                 reply = self._reap(request["pid"], request["grace_seconds"])
             _say(self._judge, reply)
@@ -64,7 +67,7 @@ class Server:
         if self._keeper is not None:
             self._keeper.close()
 
-    def _start(self, descriptors: list[int], directory: str) -> dict[str, Any]:
+    def _start(self, descriptors: list[int], directory: str, command: list[str]) -> dict[str, Any]:
         namespace = self._keeper.make() if self._keeper is not None else None
         if namespace is not None:
             namespace.enter()
@@ -72,7 +75,7 @@ class Server:
         told, tell = os.pipe()
         pid = os.fork()
         if pid == 0:
-            self._live(descriptors, directory, None if namespace is not None else server, tell)
+            self._live(descriptors, directory, command, None if namespace is not None else server, tell)
         for descriptor in (*descriptors, tell):
             os.close(descriptor)
         self._workers[pid] = namespace
@@ -84,7 +87,9 @@ class Server:
                 at_work[Mechanism.PROCESS_LIMIT.name] = f"{MOST_PROCESSES} at once"
         return {"pid": pid, "first": namespace.first if namespace is not None else None, "at_work": at_work}
 
-    def _live(self, descriptors: list[int], directory: str, server: int | None, tell: int) -> NoReturn:
+    def _live(
+        self, descriptors: list[int], directory: str, command: list[str], server: int | None, tell: int
+    ) -> NoReturn:
         """Be a worker, in the child."""
         from bench.judge import confinement, worker  # noqa: PLC0415 - imports NumPy, so not before the keeper is there
 
@@ -99,7 +104,7 @@ class Server:
             at_work |= confinement.confine(
                 directory,
                 self._on,
-                accelerator=self._spawns,
+                accelerator=self._spawns and not command,
                 own_processes=self._keeper is not None,
                 own_users=self._keeper is not None and self._keeper.own_users,
             )
@@ -107,8 +112,9 @@ class Server:
             os.close(tell)
             confinement.take_descriptors(descriptors, close_others=Mechanism.CLOSED_DESCRIPTORS in self._on)
             if self._spawns:
-                command = [sys.executable, "-P", "-m", "bench.judge.worker", worker.settings_of(self._on)]
-                os.execv(sys.executable, command)  # noqa: S606 - a shell would be one more process
+                own = [sys.executable, "-P", "-m", "bench.judge.worker"]
+                command = [*(command or own), worker.settings_of(self._on)]
+                os.execv(command[0], command)  # noqa: S606 - a shell would be one more process
             confinement.renew_random_state()
             worker.main(worker.settings_of(self._on))
         except BaseException:  # noqa: BLE001 - nothing may return into the server's loop in the child

@@ -1,6 +1,7 @@
 """A worker with a variant in it, as the proof and the timing see it: problems in, checked answers out."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -131,6 +132,11 @@ class Worker:
     def pid(self) -> int:
         """The process id."""
         return self._process.pid
+
+    @property
+    def directory(self) -> Path:
+        """Where it runs, and what only it may write to; removed when it ends."""
+        return self._process.directory
 
     @property
     def peak_memory_bytes(self) -> int | None:

@@ -10,7 +10,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 from bench.backends import backend_named
 from bench.dtypes import dtype_named
@@ -24,17 +24,20 @@ from bench.judge.protocol import HAS_BIAS, Frame, Kind, json_bytes, pack, pack_r
 from bench.judge.running import Data, Runner, Start
 from bench.judge.segment import mapped
 from bench.proof.contract import RawReply, Trouble
+from bench.variants.contract import VariantFunction
 
 REQUESTS_DESCRIPTOR = 3
 REPLIES_DESCRIPTOR = 4
 SEGMENTS_DESCRIPTOR = 5
+Around = Callable[[VariantFunction], VariantFunction]
 
 
 class Worker:
     """What a worker knows between two requests."""
 
-    def __init__(self, segments: socket.socket) -> None:
+    def __init__(self, segments: socket.socket, around: Around | None = None) -> None:
         self._segments = segments
+        self._around = around
         self._runner: Runner | None = None
         self._data: Data | None = None
         self._padding: list[bytearray] = []
@@ -65,6 +68,8 @@ class Worker:
         extend_path(meta["path"], meta["first"])
         loaded = load_function(meta["target"])
         refuse_from(loaded, meta["not_from"])
+        if self._around is not None:
+            loaded = replace(loaded, function=self._around(loaded.function))
         self._runner = Runner(loaded, backend, meta["device"])
         return {"file": loaded.file[-1000:], "memory_limited": limited}
 
@@ -114,23 +119,28 @@ def settings_of(on: Mechanisms) -> str:
     return ",".join(mechanism.name for mechanism in Mechanism if mechanism in on)
 
 
-def serve(settings: str) -> None:
-    """Answer requests until the judge closes its end."""
+def serve(settings: str, around: Around | None = None) -> None:
+    """Answer requests until the judge closes its end.
+
+    Args:
+        settings: the mechanisms that are switched on, as `settings_of` writes them.
+        around: what to make of the variant's function before it is called.
+    """
     sys.dont_write_bytecode = True
     if Mechanism.CAPPED_OUTPUT.name in settings.split(","):
         cap_output()
     faulthandler.enable()
     channel = WorkerChannel(REQUESTS_DESCRIPTOR, REPLIES_DESCRIPTOR)
-    worker = Worker(socket.socket(fileno=SEGMENTS_DESCRIPTOR))
+    worker = Worker(socket.socket(fileno=SEGMENTS_DESCRIPTOR), around)
     while (frame := channel.receive()) is not None:
         channel.send(*worker.answer(frame))
 
 
-def main(settings: str) -> None:
+def main(settings: str, around: Around | None = None) -> None:
     """Serve, and leave without the libraries' slow farewell."""
-    serve(settings)
+    serve(settings, around)
     os._exit(0)
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main(sys.argv[1])

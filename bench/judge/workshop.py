@@ -3,7 +3,7 @@
 import os
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -110,13 +110,15 @@ class Workshop:
             self._servers.clear()
             self._folder.cleanup()
 
-    def launch(self, variant: Variant, device: str, lane: Lane = OWN) -> Worker | Failure:
+    def launch(self, variant: Variant, device: str, lane: Lane = OWN, command: Sequence[str] = ()) -> Worker | Failure:
         """Start a process and load a variant in it.
 
         Args:
             variant: what to load; its target may be relative to the judge's working directory.
             device: where it is to run.
             lane: the interpreter and the source tree that it comes from.
+            command: what to start in place of this interpreter, for a counted worker: its import path is its own, and a
+                relative target starts in its directory.
 
         Returns:
             A worker ready to be called; or why there is none.
@@ -128,18 +130,18 @@ class Workshop:
         except UnavailableError as error:
             return Failure(Status.UNAVAILABLE, None, str(error))
         forked = variant.backend in _FORKED and device == "cpu" and Mechanism.FORK_SERVER in self._mechanisms
-        kind = "fork" if forked else "spawn"
-        process = self._process(variant.backend, kind, lane.python)
+        kind = "fork" if forked and not command else "spawn"
+        process = self._process(variant.backend, kind, lane.python, command)
         if isinstance(process, Failure):
             return process
         meta = {
-            "target": lane.target(absolute_target(variant.target)),
+            "target": variant.target if command else lane.target(absolute_target(variant.target)),
             "backend": variant.backend,
             "device": device,
-            "path": _import_path() if lane.python is None else [],
-            "first": lane.first_on_path(_import_path()),
-            "not_from": None if lane.root is None else str(lane.top),
-            "padding": self._launches,
+            "path": [] if command or lane.python is not None else _import_path(),
+            "first": [] if command else lane.first_on_path(_import_path()),
+            "not_from": None if command or lane.root is None else str(lane.top),
+            "padding": 0 if command else self._launches,
             "memory_bytes": self._memory_bytes if device == "cpu" else None,
         }
         reply = self._asked(process, Kind.LOAD, meta, "load")
@@ -222,7 +224,9 @@ class Workshop:
             here = ", ".join(self.devices(backend))
             raise UnavailableError(f"{backend} has no device {device!r} here; it has {here}")
 
-    def _process(self, backend: str, kind: str, python: str | None = None) -> WorkerProcess | Failure:
+    def _process(
+        self, backend: str, kind: str, python: str | None = None, command: Sequence[str] = ()
+    ) -> WorkerProcess | Failure:
         self._processes = {process for process in self._processes if process.ended is None}
         gone = ""
         # A variant may have killed the server; the second try is with a new one.
@@ -230,7 +234,7 @@ class Workshop:
             try:
                 self._launches += 1
                 server, folder = self._server(backend, kind, python), Path(self._folder.name) / str(self._launches)
-                process = WorkerProcess(server, folder, self._mechanisms)
+                process = WorkerProcess(server, folder, self._mechanisms, command)
             except ServerBrokenError as error:
                 return Failure(Status.UNAVAILABLE, None, str(error))
             except ServerGoneError as error:
