@@ -233,8 +233,8 @@ def log_becomes_a_pipe(problem: Problem, n_iters: int) -> Descent:
 
 
 def nested_folders(problem: Problem, n_iters: int) -> Descent:
-    """Nests two thousand folders, more than a recursion that removes them can go down, and locks the last."""
-    for _ in range(2000):
+    """Nests twelve hundred folders, more than a recursion that removes them can go down, and locks the last."""
+    for _ in range(1200):
         os.mkdir("down")
         os.chdir("down")
     os.mkdir("locked", 0)
