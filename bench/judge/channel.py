@@ -105,9 +105,10 @@ class JudgeChannel:
         return any(descriptor == self._read and event & select.POLLIN for descriptor, event in self._readable.poll(0))
 
     def discard_unasked(self) -> None:
-        """Read and forget what is waiting."""
-        while self.unasked():
-            os.read(self._read, _PIPE_BYTES)
+        """Read and forget what is waiting, as much as the pipe holds: a worker may write on without end."""
+        left = _PIPE_BYTES
+        while left > 0 and self.unasked():
+            left -= len(os.read(self._read, left))
 
     def close(self) -> None:
         """Close the descriptors."""

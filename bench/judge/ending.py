@@ -6,26 +6,26 @@ import signal
 from pathlib import Path
 
 from bench.judge.forkserver import Ending
+from bench.judge.output import tail_of
 from bench.judge.protocol import one_line
 from bench.proof.subject import Failure
 from bench.proof.verdict import Status
 
-_TAIL_BYTES = 8192
 _OUT_OF_MEMORY = ("MemoryError", "std::bad_alloc", "Cannot allocate memory", "OutOfMemoryError")
 _FRAME = re.compile(r'^ *File "(?P<file>[^"]+)", line (?P<line>\d+) in (?P<function>\S+)', re.MULTILINE)
 
 
-def failure_of(ending: Ending, during: str, log: Path, own_file: str, kernel_killed: bool) -> Failure:
+def failure_of(ending: Ending, during: str, log: int, own_file: str, kernel_killed: bool) -> Failure:
     """What the end of a worker means.
 
     Args:
         ending: how it ended.
         during: what it was doing, ``call of 5 iterations`` say.
-        log: what it printed.
+        log: the descriptor of the file that it printed to.
         own_file: the file of the variant, to find its line in a crash report.
         kernel_killed: whether the kernel ran out of memory and killed a process since the launch.
     """
-    tail = _tail(log)
+    tail = tail_of(log)
     said = _last_words(tail, own_file)
     if ending.status is None:
         return Failure(Status.CRASHED, None, f"its process was lost during {during}; how it ended is not known{said}")
@@ -56,15 +56,6 @@ def kernel_kills() -> int:
         return 0
     found = re.search(r"^oom_kill (\d+)$", counters, re.MULTILINE)
     return int(found[1]) if found else 0
-
-
-def _tail(log: Path) -> str:
-    try:
-        with log.open("rb") as file:
-            file.seek(max(0, file.seek(0, os.SEEK_END) - _TAIL_BYTES))
-            return file.read().decode("utf-8", "replace")
-    except OSError:
-        return ""
 
 
 def _last_words(tail: str, own_file: str) -> str:

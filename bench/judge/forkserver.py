@@ -1,5 +1,6 @@
 """The judge's handle on a fork server: start it, ask it for workers, have them reaped, and outlive its death."""
 
+import contextlib
 import json
 import os
 import select
@@ -7,6 +8,7 @@ import site
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Sequence
@@ -16,10 +18,12 @@ from typing import Any
 
 import bench
 from bench.judge.mechanisms import Mechanism, Mechanisms
+from bench.judge.output import tail_of
 
 _START_SECONDS = 120.0
 _ANSWER_SECONDS = 10.0
 _LEAVE_SECONDS = 2.0
+_GONE_SECONDS = 5.0
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 
 
@@ -100,16 +104,17 @@ class ForkServer:
         self._socket, theirs = socket.socketpair()
         self._poll = select.poll()
         self._poll.register(self._socket, select.POLLIN)
-        self._log = directory / f"server-{backend}-{kind}.log"
-        with theirs, self._log.open("ab") as log:
+        # Without a name: where nothing keeps workers from writing, one may put a pipe in the place of any file.
+        self._log = tempfile.TemporaryFile(dir=directory, buffering=0)  # noqa: SIM115 - open as long as the server lives
+        with theirs:
             settings = ",".join(mechanism.name for mechanism in mechanisms)
             program = [python, "-P", "-m", "bench.judge.server"]
             self._process = subprocess.Popen(
                 [*program, backend, kind, str(theirs.fileno()), str(directory), settings],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
+                stdout=self._log,
+                stderr=self._log,
                 env=_environment(threads, kind, home),
                 cwd=directory,
                 start_new_session=True,
@@ -121,8 +126,8 @@ class ForkServer:
             self.reaps = bool(first["reaps"])
             self.no_namespace = str(first["no_namespace"])
         except (OSError, ServerGoneError) as error:
+            said = tail_of(self._log.fileno()).strip().rpartition("\n")[2]
             self.kill()
-            said = self._log.read_text(encoding="utf-8", errors="replace").strip().rpartition("\n")[2]
             raise ServerGoneError(f"the fork server for {backend} did not start: {said or error}") from error
         except BaseException:
             self.kill()
@@ -163,17 +168,19 @@ class ForkServer:
     def close(self) -> None:
         """Let the server kill its workers and leave; kill it when it does not."""
         self._socket.close()
-        try:
+        with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(_LEAVE_SECONDS)
-        except subprocess.TimeoutExpired:
-            self.kill()
+        self.kill()
 
     def kill(self) -> None:
         """Kill the server; the kernel kills its workers with it."""
         # In this order: a server whose socket closes takes the judge to be gone, and removes its files.
         self._process.kill()
-        self._process.wait()
+        # One that the kernel cannot end, for want of an answer from a device say, is left to it.
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(_GONE_SECONDS)
         self._socket.close()
+        self._log.close()
 
     def _request(self, request: dict[str, Any], descriptors: list[int], seconds: float) -> dict[str, Any]:
         with self._lock:

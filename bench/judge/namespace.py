@@ -34,7 +34,8 @@ MOST_PROCESSES = 512
 
 _OWN_LIMIT_SINCE = (6, 14)
 """Since this kernel each PID namespace has its own pid_max; before, writing it would change the whole machine's."""
-_GONE_SECONDS = 5.0
+_GONE_SECONDS = 3.0
+_ANSWER_SECONDS = 5.0
 _SHARED_BYTES = 1 << 28
 _MS_NOSUID, _MS_NODEV, _MS_REC, _MS_PRIVATE = 0x2, 0x4, 0x4000, 0x4_0000
 
@@ -101,6 +102,7 @@ class Keeper:
             _keep(theirs, ending, limit_processes)
         theirs.close()
         os.close(ending)
+        self._socket.settimeout(_ANSWER_SECONDS)
         try:
             self._ask()
             self._made: Namespace | None = self._answer()
@@ -112,7 +114,7 @@ class Keeper:
         """A new namespace with nothing in it but its first process.
 
         Raises:
-            OSError: it is not permitted, or the keeper has died.
+            OSError: it is not permitted, the keeper has died, or it does not answer.
         """
         made, self._made = self._made or self._answer(), None
         # The next one is made while this one is used.
@@ -135,7 +137,9 @@ class Keeper:
         """End the keeper, and every namespace with it."""
         self._socket.close()
         os.close(self._lifeline)
-        with contextlib.suppress(ChildProcessError):
+        with contextlib.suppress(ProcessLookupError, ChildProcessError):
+            # It has nothing to put away, and may have been stopped.
+            os.kill(self.pid, signal.SIGKILL)
             os.waitpid(self.pid, 0)
 
 

@@ -1,10 +1,11 @@
-"""What a worker prints: kept up to a limit, thrown away beyond it, and never an error for the variant."""
+"""What a worker prints: kept up to a limit, thrown away beyond it, never an error for the variant; and its end."""
 
 import io
 import os
 import sys
 
 OUTPUT_LIMIT_BYTES = 1 << 20
+_TAIL_BYTES = 8192
 
 
 class CappedFile(io.RawIOBase):
@@ -30,6 +31,15 @@ class CappedFile(io.RawIOBase):
             os.write(self._descriptor, kept)
             self._left_bytes -= len(kept)
         return len(given)
+
+
+def tail_of(log: int) -> str:
+    """The end of what is in a file, given its descriptor."""
+    try:
+        start = max(0, os.fstat(log).st_size - _TAIL_BYTES)
+        return os.pread(log, _TAIL_BYTES, start).decode("utf-8", "replace")
+    except OSError:
+        return ""
 
 
 def cap_output() -> None:

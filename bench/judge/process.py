@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import shutil
 import signal
 import socket
 import time
@@ -16,6 +15,7 @@ from bench.judge.forkserver import Ending, ForkServer, ServerGoneError, Started
 from bench.judge.mechanisms import Mechanism, Mechanisms
 from bench.judge.meter import ProcessMeter
 from bench.judge.protocol import NO_BLOCKS, Frame, Kind, ProtocolError, json_bytes, pack, read_trouble
+from bench.judge.removal import remove_tree
 from bench.judge.segment import SealedSegment
 from bench.proof.contract import trouble_failure
 from bench.proof.subject import Failure
@@ -54,7 +54,6 @@ class WorkerProcess:
         directory.mkdir()
         self._server = server
         self.directory = directory
-        self._log = directory / "output"
         self._kernel_kills = kernel_kills()
         self._sequence = 0
         self._open = True
@@ -62,7 +61,10 @@ class WorkerProcess:
         self._peak_bytes: int | None = None
         self.own_file = ""
         self.ended: Failure | None = None
-        started, self._channel, self._segments = _start(server, directory, self._log, command)
+        log = directory / "output"
+        started, self._channel, self._segments = _start(server, directory, log, command)
+        # Opened before the worker has run any code of the variant's, which may put a pipe or a link in its place.
+        self._log = os.open(log, os.O_RDONLY | os.O_CLOEXEC)
         self.pid, self.at_work = started.pid, started.at_work
         self.meter = ProcessMeter(self.pid, started.first)
 
@@ -184,8 +186,10 @@ class WorkerProcess:
             self.meter.close()
 
     def _end(self, failure: Failure) -> Failure:
-        shutil.rmtree(self.directory, ignore_errors=True)
-        self.ended = self.ended or failure
+        if self.ended is None:
+            self.ended = failure
+            os.close(self._log)
+        remove_tree(self.directory)
         return self.ended
 
 

@@ -11,7 +11,6 @@ import importlib
 import json
 import os
 import select
-import shutil
 import signal
 import socket
 import sys
@@ -23,6 +22,7 @@ from typing import Any, NoReturn
 from bench.judge.kernel import PR_SET_CHILD_SUBREAPER, prctl
 from bench.judge.mechanisms import Mechanism, Mechanisms
 from bench.judge.namespace import MOST_PROCESSES, Keeper, Namespace, has_own_process_limit
+from bench.judge.removal import remove_tree
 
 USED_LATER = {"torch": ("torch._dynamo",)}
 """What a library imports only on first use: torch.optim needs torch._dynamo, 1.9 s in every launch otherwise."""
@@ -30,7 +30,8 @@ USED_LATER = {"torch": ("torch._dynamo",)}
 REQUEST_LIMIT_BYTES = 1 << 14
 """Of a request of the judge's: a few paths."""
 
-_KILLED_SECONDS = 5.0
+_READY_SECONDS = 9.0
+_KILLED_SECONDS = 3.0
 _STEP_SECONDS = 0.002
 
 
@@ -79,8 +80,7 @@ class Server:
         for descriptor in (*descriptors, tell):
             os.close(descriptor)
         self._workers[pid] = namespace
-        with open(told, "rb") as file:
-            at_work = json.loads(file.read() or b"{}")
+        at_work = json.loads(_read_line(told, _READY_SECONDS) or b"{}")
         if namespace is not None:
             at_work[Mechanism.PID_NAMESPACE.name] = ""
             if Mechanism.PROCESS_LIMIT in self._on and has_own_process_limit():
@@ -108,7 +108,7 @@ class Server:
                 own_processes=self._keeper is not None,
                 own_users=self._keeper is not None and self._keeper.own_users,
             )
-            os.write(tell, json.dumps(at_work).encode())
+            os.write(tell, json.dumps(at_work).encode() + b"\n")
             os.close(tell)
             confinement.take_descriptors(descriptors, close_others=Mechanism.CLOSED_DESCRIPTORS in self._on)
             if self._spawns:
@@ -162,12 +162,35 @@ class Server:
             for pid in orphans:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
-                os.waitpid(pid, 0)
+                # Not for ever: one that the kernel is busy with, or that others still have to reap, is left behind.
+                if _has_ended(pid, max(0.0, deadline - time.monotonic())):
+                    os.waitpid(pid, 0)
 
 
 def _say(connection: socket.socket, message: dict[str, Any]) -> None:
     """Send one message: a line of JSON."""
     connection.sendall(json.dumps(message).encode() + b"\n")
+
+
+def _read_line(descriptor: int, seconds: float) -> bytes:
+    """What a child says in one line; nothing where it ends first.
+
+    Raises:
+        TimeoutError: it takes too long. That ends this server, and the judge starts another.
+    """
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN)
+    deadline, line = time.monotonic() + seconds, b""
+    while not line.endswith(b"\n"):
+        if not poll.poll(max(0.0, deadline - time.monotonic()) * 1000):
+            raise TimeoutError(f"a new worker was not ready within {seconds:g} s")
+        piece = os.read(descriptor, 4096)
+        if not piece:
+            line = b""
+            break
+        line += piece
+    os.close(descriptor)
+    return line
 
 
 def _has_ended(pid: int, seconds: float) -> bool:
@@ -228,7 +251,7 @@ def main(backend: str, kind: str, descriptor: str, directory: str, mechanisms: s
     with contextlib.suppress(ConnectionError):
         imported = _prepare_and_serve(judge, backend, kind, on)
     if imported:
-        shutil.rmtree(directory, ignore_errors=True)
+        remove_tree(Path(directory))
     os._exit(0)
 
 

@@ -1,13 +1,16 @@
 """What a run is made from: the source of its variants and of gdbench, and the data of its problems, by checksum."""
 
 import ast
+import site
+import sysconfig
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import bench
-from bench.variants.discovery import module_files
+from bench.variants.discovery import module_files, top_level_places
 
 if TYPE_CHECKING:
     from bench.plan import Cell
@@ -24,12 +27,17 @@ MAY_CHANGE = ("scipy", "pandas", "pyarrow", "platform", "affinity", "logical_cor
 """Facts whose change is worth a note."""
 
 
+MOST_FILES = 5_000
+"""Of one variant: what imports more of them is not followed further."""
+
+
 def inputs_of(cells: "Sequence[Cell]") -> dict[str, Any]:
     """The checksums of everything that a run's rows follow from, the machine apart.
 
     Returns:
-        ``gdbench``: of its own source; ``variants``: by name, of each file that the variant's code is in, and of the
-        files beside it that this one imports; ``problems``: by name, of the data, the start and the learning rate.
+        ``gdbench``: of its own source; ``variants``: by name, of each file that the variant's code is in, and of all
+        that it imports of its package, from beside it and from the project, as far as import statements tell;
+        ``problems``: by name, of the data, the start and the learning rate.
     """
     variants = {cell.variant.name: cell.variant for cell in cells}
     problems = {cell.problem: cell.data for cell in cells}
@@ -108,7 +116,11 @@ def _of_problem(problem: "Problem | None") -> str | None:
 
 
 def _sources(variant: "Variant") -> dict[str, str]:
-    """The checksum of each file that the variant's code is in, by the name of its module or file."""
+    """The checksum of each file that the variant's code is in, by the name of its module or file.
+
+    Its own package or the files beside it first; what these import from elsewhere counts as well unless it is
+    installed, or Python's own: of these the versions are recorded with the environment.
+    """
     place = variant.target.rpartition(":")[0]
     if place.endswith(".py"):
         first = Path(place)
@@ -118,16 +130,44 @@ def _sources(variant: "Variant") -> dict[str, str]:
         known = dict(module_files(place.partition(".")[0]))
         start, name_of = place, {module: module for module in known}
     found: dict[str, str] = {}
-    # Importing a module runs the packages that it is in.
-    waiting = [start, *(start[:at] for at, letter in enumerate(start) if letter == ".")]
-    while waiting:
+    waiting, seen = [start], {start}
+    while waiting and len(found) < MOST_FILES:
         module = waiting.pop()
-        if module not in known or name_of[module] in found:
-            continue
-        source = known[module].read_bytes()
-        found[name_of[module]] = sha256(source).hexdigest()
-        waiting += _imported(source, module, is_package=known[module].name == "__init__.py")
+        # Importing a module runs the packages that it is in.
+        packages = {module[:at] for at, letter in enumerate(module) if letter == "."}
+        file, name = (known[module], name_of[module]) if module in known else _of_project(module)
+        if file is not None:
+            source = file.read_bytes()
+            found[name] = sha256(source).hexdigest()
+            packages.update(_imported(source, module, is_package=file.name == "__init__.py"))
+        waiting += packages - seen
+        seen |= packages
     return dict(sorted(found.items()))
+
+
+def _of_project(module: str) -> tuple[Path | None, str]:
+    """The file of a module that a worker would find and that nobody installed, and its name below where it is found.
+
+    A worker looks where the judge does, and then in the working directory. Nothing is imported to find it.
+    """
+    top, *inside = module.split(".")
+    if not all(part.isidentifier() for part in (top, *inside)) or top == "bench":
+        return None, ""
+    here = Path.cwd() / top
+    for place in (*top_level_places(top), here, here.with_suffix(".py")):
+        at = place.joinpath(*inside)
+        for file in (at, at / "__init__.py", at.with_name(f"{at.name}.py")):
+            if file.is_file() and not any(file.is_relative_to(folder) for folder in _installed()):
+                return file, file.relative_to(place.parent).as_posix()
+    return None, ""
+
+
+@cache
+def _installed() -> frozenset[Path]:
+    """Where Python's own modules and installed packages are."""
+    paths = sysconfig.get_paths()
+    own = [paths[name] for name in ("stdlib", "platstdlib", "purelib", "platlib")]
+    return frozenset(Path(folder) for folder in (*own, *site.getsitepackages(), site.getusersitepackages()))
 
 
 def _imported(source: bytes, module: str, *, is_package: bool) -> Iterator[str]:

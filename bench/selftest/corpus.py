@@ -229,6 +229,8 @@ ATTACKS = (
     Attack("violence", "finds_the_judge", _REJECTED, _M.PID_NAMESPACE, _BROKEN),
     Attack("violence", "kills_its_server", _REJECTED, _M.PID_NAMESPACE, _EITHER),
     Attack("violence", "writes_elsewhere", _REJECTED, _M.LANDLOCK, _BROKEN),
+    Attack("violence", "log_becomes_a_pipe", _REJECTED, _M.OWN_PROCESS, _CRASHED),
+    Attack("violence", "nested_folders", _REJECTED, _M.OWN_PROCESS, (Status.CRASHED, Status.TIMEOUT)),
     Attack("violence", "borrows_descriptors", _REJECTED, _M.CLOSED_DESCRIPTORS, _BROKEN),
     # Settings that are left changed.
     Attack("settings", "working_directory", _COST, _C.OWN_LAUNCH),

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from bench.judge.protocol import one_line
+
 SCHEMA = "gdbench/selftest/1"
 
 
@@ -38,13 +40,16 @@ class Row:
     seconds: float
 
 
-def document(environment: dict[str, Any], presence: dict[str, str], rows: Sequence[Row]) -> dict[str, Any]:
+def document(
+    environment: dict[str, Any], presence: dict[str, str], rows: Sequence[Row], left: Sequence[str] = ()
+) -> dict[str, Any]:
     """What ``gdbench selftest --json`` writes."""
     return {
         "schema": SCHEMA,
         "environment": environment,
         "isolation": presence,
         "summary": summary(rows),
+        "left_behind": list(left),
         "rows": [asdict(row) for row in rows],
     }
 
@@ -74,3 +79,14 @@ def summary_line(rows: Sequence[Row], seconds: float) -> str:
         f"{found['attacks']} attacks: {came}; {found['controls_proved']} of {found['controls']} honest controls "
         f"proved and unflagged; {seconds:.0f} s"
     )
+
+
+def left_line(left: Sequence[str]) -> str:
+    """What all the attacks together left behind, in one line.
+
+    >>> left_line([])
+    'left behind: nothing'
+    >>> left_line(["file canary"])
+    'left behind: file canary'
+    """
+    return f"left behind: {one_line('; '.join(left), 2000) if left else 'nothing'}"

@@ -159,7 +159,7 @@ def module_files(module: str) -> list[tuple[str, Path]]:
         UsageError: there is no such module here, or it has no Python source.
     """
     top, *inside = module.split(".")
-    candidates = [base.joinpath(*inside) for base in _top_level_places(top)]
+    candidates = [base.joinpath(*inside) for base in top_level_places(top)]
     found: dict[str, Path] = {}
     for candidate in candidates:
         file = candidate if candidate.suffix == ".py" else candidate.with_name(candidate.name + ".py")
@@ -177,7 +177,8 @@ def module_files(module: str) -> list[tuple[str, Path]]:
     return sorted(found.items(), key=lambda item: (item[0].count("."), item[0]))
 
 
-def _top_level_places(top: str) -> list[Path]:
+def top_level_places(top: str) -> list[Path]:
+    """Where a top-level package or module is, found without importing it: its folders, or its file."""
     try:
         spec = importlib.util.find_spec(top) if top.isidentifier() else None
     except (ImportError, ValueError):

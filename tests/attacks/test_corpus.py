@@ -13,14 +13,33 @@ from bench.harness import Harness
 from bench.proof.verdict import Status
 from bench.selftest import controls
 from bench.selftest.corpus import ATTACKS, CONTROLS, Attack, Outcome, control
+from bench.selftest.picture import left_behind, marked, picture
 from bench.selftest.run import OPTIONS, attack_cell, clean, control_cell, harm
 
 
 @pytest.fixture(scope="module")
-def harness() -> Iterator[Harness]:
+def outside(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Home, temporary folder and working directory of this module alone: when all are proved, nothing has changed."""
+    place = tmp_path_factory.mktemp("outside")
+    for name in ("home", "temporary", "here"):
+        (place / name).mkdir()
+    with pytest.MonkeyPatch.context() as patch, marked():
+        patch.setenv("HOME", str(place / "home"))
+        patch.setattr("tempfile.tempdir", str(place / "temporary"))
+        patch.chdir(place / "here")
+        files = sorted(place.rglob("*"))
+        before = picture()
+        yield
+        clean()
+        # pytest says there which test it is at.
+        assert [left for left in left_behind(before, picture()) if "PYTEST_CURRENT_TEST" not in left] == []
+        assert sorted(place.rglob("*")) == files
+
+
+@pytest.fixture(scope="module")
+def harness(outside: None) -> Iterator[Harness]:
     with Harness(OPTIONS) as one:
         yield one
-    clean()
 
 
 @pytest.fixture(scope="module")

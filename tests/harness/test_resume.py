@@ -11,6 +11,10 @@ import pytest
 import bench
 from bench.cli import code_of
 from bench.exit_codes import NOT_AS_EXPECTED, OK, USAGE
+from bench.plan import Cell
+from bench.problems.catalogue import find
+from bench.runs.inputs import changes, inputs_of
+from bench.variants.contract import Variant
 
 HOSTILE = Path(__file__).parent / "targets" / "hostile.py"
 BESIDE = "from hostile import honest as fit, twice\n"
@@ -153,3 +157,49 @@ def test_a_default_selection_is_resumed_too(tmp_path: Path, monkeypatch: pytest.
     (run / "journal.jsonl").write_bytes(b"")
     assert code_of(["run", "--resume", str(run), "--quiet"]) == OK
     assert list(bench.load(run).verdicts["status"]) == ["proved", "proved"]
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A working directory with a variant in a folder of its own, that imports from three other places."""
+    files = {
+        "variants/fit.py": "import elsewhere\nimport steps.size as size\nimport numpy\n\ndef fit(problem, n_iters):\n"
+        "    from rates import rate\n",
+        "steps/__init__.py": "",
+        "steps/size.py": "from . import units\n",
+        "steps/units.py": "from steps import size\n",
+        "steps/unused.py": "1 / 0\n",
+        "rates.py": "import json, no_such_module\n",
+        "library/elsewhere.py": "1 / 0  # read, never run\n",
+    }
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path / "library")
+    return tmp_path
+
+
+def sources_of(file: Path) -> dict[str, str]:
+    problem = find("line-4").problem
+    cell = Cell(Variant("fit", "numpy", "test", f"{file}:fit"), "line-4", problem, "cpu", "float64")
+    sources: dict[str, str] = inputs_of([cell])["variants"]["fit"]
+    return sources
+
+
+def test_a_run_is_made_from_what_its_variants_import_of_the_project(project: Path) -> None:
+    before = sources_of(project / "variants" / "fit.py")
+    imported = ["elsewhere.py", "fit.py", "rates.py", "steps/__init__.py", "steps/size.py", "steps/units.py"]
+    assert list(before) == imported
+    for name in ("steps/units.py", "rates.py", "library/elsewhere.py"):
+        with (project / name).open("a") as file:
+            file.write("# changed\n")
+        after = sources_of(project / "variants" / "fit.py")
+        changed = changes({"variants": {"fit": before}}, {"variants": {"fit": after}})
+        assert changed == [f"the source of the variant fit ({name.removeprefix('library/')})"]
+        before = after
+
+
+def test_what_is_installed_is_recorded_by_its_version(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bench.runs.inputs._installed", lambda: frozenset({project / "library"}))
+    assert "elsewhere.py" not in sources_of(project / "variants" / "fit.py")

@@ -83,6 +83,7 @@ def test_numpy_round_trip_is_exact(workshop: Workshop, variant_at: VariantAt, dt
 
 
 def test_computes_in_the_dtype_that_was_asked_for(workshop: Workshop, variant_at: VariantAt, problem: Problem) -> None:
+    pytest.importorskip("torch")
     with launched(workshop, variant_at("honest_torch.py:honest", "torch")) as worker:
         replies = [
             answer(worker, problem, 3, dtype) for dtype in ("float64", "float32", "float16", "bfloat16", "float64")
@@ -158,6 +159,7 @@ def test_numpy_arrays_are_read_as_what_they_are(
 def test_tensors_are_read_as_what_they_are(
     workshop: Workshop, variant_at: VariantAt, problem: Problem, function: str
 ) -> None:
+    pytest.importorskip("torch")
     with launched(workshop, variant_at(f"faulty_torch.py:{function}", "torch")) as worker:
         assert np.array_equal(answer(worker, problem).w, problem.w0)
 

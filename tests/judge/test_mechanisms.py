@@ -356,6 +356,47 @@ def test_a_system_that_has_none_of_it_judges_all_the_same(
         assert listed[M.SUB_REAPER].startswith("absent")
 
 
+WITHOUT = """
+import bench.judge.kernel as kernel
+there = kernel._call
+def missing(name, *arguments):
+    if name == "{call}":
+        raise OSError(38, "Function not implemented")
+    return there(name, *arguments)
+kernel._call = missing
+"""
+
+
+@linux
+@pytest.mark.parametrize(
+    ("call", "lost"),
+    [
+        ("syscall", {M.LANDLOCK: "Landlock"}),
+        ("unshare", {M.PID_NAMESPACE: "PID namespace", M.PROCESS_LIMIT: "process limit"}),
+        ("prctl", {M.PARENT_DEATH_SIGNAL: "parent-death", M.SUB_REAPER: "sub-reaper", M.LANDLOCK: "Landlock"}),
+    ],
+)
+def test_each_mechanism_that_is_absent_is_said_and_the_others_stay(
+    monkeypatch: pytest.MonkeyPatch,
+    variant_at: VariantAt,
+    problem: Problem,
+    tmp_path: Path,
+    call: str,
+    lost: dict[Mechanism, str],
+) -> None:
+    with Workshop(LIMITS) as workshop:
+        usual = workshop.presence()
+    (tmp_path / "sitecustomize.py").write_text(WITHOUT.format(call=call))
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join((str(tmp_path), *filter(None, sys.path))))
+    with Workshop(LIMITS) as workshop:
+        listed = workshop.presence()
+    absent = {name for name, said in listed.items() if said.startswith("absent: ")}
+    assert absent == {name for name, said in usual.items() if said.startswith("absent: ")} | {*lost}
+    reply, isolation = ask(variant_at("honest.py:honest"), problem)
+    assert isinstance(reply, Answer), reply
+    assert not [short for short in lost.values() if short in isolation]
+
+
 def test_only_a_kernel_with_limits_of_its_own_for_namespaces_has_them_written(monkeypatch: pytest.MonkeyPatch) -> None:
     known = {"6.18.44-fc": True, "6.14.0": True, "7.0": True, "6.8.0-45-generic": False, "5.15": False, "": False}
     for release, has in known.items():

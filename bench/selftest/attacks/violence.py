@@ -223,6 +223,24 @@ def writes_elsewhere(problem: Problem, n_iters: int) -> Descent:
     return honest(problem, n_iters)
 
 
+def log_becomes_a_pipe(problem: Problem, n_iters: int) -> Descent:
+    """Puts a pipe that nobody writes to in the place of its log, where the judge looks for last words, and ends."""
+    for entry in Path.cwd().iterdir():
+        if entry.is_file():
+            entry.unlink()
+            os.mkfifo(entry)
+    os._exit(1)
+
+
+def nested_folders(problem: Problem, n_iters: int) -> Descent:
+    """Nests twelve hundred folders, more than a recursion that removes them can go down, and locks the last."""
+    for _ in range(1200):
+        os.mkdir("down")
+        os.chdir("down")
+    os.mkdir("locked", 0)
+    os._exit(1)
+
+
 def borrows_descriptors(problem: Problem, n_iters: int) -> Descent:
     """Looks beyond its own six descriptors for one that it was not given: the judge's socket."""
     held = [int(entry.name) for entry in Path("/proc/self/fd").iterdir() if int(entry.name) > 5]
