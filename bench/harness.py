@@ -191,6 +191,7 @@ class Harness:
             max_n=_longest_call(check.problem, cell.dtype),
             threads=self.options.limits.threads,
             on_cpu=cell.device == "cpu",
+            mechanisms=self.options.mechanisms,
         )
 
     def _paced(self, cell: Cell, name: str) -> Worker:

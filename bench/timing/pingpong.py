@@ -10,6 +10,7 @@ import numpy as np
 
 from bench.dtypes import Dtype
 from bench.judge.affinity import on_one_processor
+from bench.judge.mechanisms import ALL, Mechanism, Mechanisms
 from bench.judge.protocol import Frame
 from bench.judge.subject import Request
 from bench.problems.problem import Problem
@@ -17,7 +18,7 @@ from bench.proof.subject import Answer, Failure
 from bench.proof.verdict import ProvedVerdict
 from bench.timing.asleep import NOTICED_NS, asleep_ns
 from bench.timing.collector import no_collector
-from bench.timing.plan import Budget, Plan, calibrate, plan_for
+from bench.timing.plan import GROWTH, Budget, Plan, calibrate, plan_for
 from bench.timing.ratio import SHORT_EVERY, Rounds, typical_ns
 
 LAUNCH_NS = 350_000_000
@@ -30,6 +31,9 @@ BESIDE_NS = 200_000
 CALLS = Budget(sampling_ns=10_000_000, target_block_ns=600_000, max_block_ns=600_000)
 """Short calls, because a shared processor is quiet for moments only: at 0.6 ms what a hand-over costs and what set-up
 costs weigh least against each other. The slope takes set-up out, so that no share of it is asked for here."""
+
+FEWEST_ITERATIONS = 12
+"""Of a long call: with fewer, one iteration more or less in a random length would be a large part of it."""
 
 WARM_UP = 3
 """Calls of each arm, beyond the first, that no number is taken from."""
@@ -99,6 +103,7 @@ class Course:
         max_n: the most iterations that a call may ask for, at least 2.
         threads: that a worker may use; several are not kept on one processor.
         on_cpu: whether the processor does the work.
+        mechanisms: those that are switched on; a test of one leaves it out.
     """
 
     dtype: Dtype
@@ -107,6 +112,7 @@ class Course:
     max_n: int = 100_000
     threads: int = 1
     on_cpu: bool = True
+    mechanisms: Mechanisms = ALL
 
 
 class ArmFailedError(Exception):
@@ -128,10 +134,14 @@ class PingPong:
         arms: two or more.
         course: what they are sent.
         seed: of the order of calls, their exact lengths, and the processor of each launch.
+        launch_ns: how long a launch samples for, about.
+
+    Attributes:
+        doubts: what is doubtful about an arm, by its name.
     """
 
-    def __init__(self, arms: Sequence[Arm], course: Course, seed: int) -> None:
-        self._arms, self._course = arms, course
+    def __init__(self, arms: Sequence[Arm], course: Course, seed: int, launch_ns: int = LAUNCH_NS) -> None:
+        self._arms, self._course, self._launch_ns = arms, course, launch_ns
         self._order = random.Random(seed)  # noqa: S311 - an order that can be repeated, not a secret
         self._plan: Plan | None = None
         self._calls = 0
@@ -168,7 +178,7 @@ class PingPong:
         typical = typical_ns(rounds, 0)
         if not typical > 0:
             return plan, rounds
-        better = plan_for(typical, 0.0, CALLS, self._course.max_n)
+        better = self._long_enough(plan_for(typical, 0.0, CALLS, self._course.max_n))
         if plan.n_large / MISLED <= better.n_large <= plan.n_large * MISLED:
             return plan, rounds
         return better, self._rounds(workers, better)
@@ -179,45 +189,51 @@ class PingPong:
             answer = self._checked(self._arms[0], problem, n, worker.call(problem, n, self._course.dtype))
             return max(1, answer.elapsed_ns - answer.queue_ns)
 
-        return calibrate(elapsed_ns, CALLS, self._course.max_n)
+        return self._long_enough(calibrate(elapsed_ns, CALLS, self._course.max_n))
+
+    def _long_enough(self, plan: Plan) -> Plan:
+        """The plan, with long calls of several iterations where one of them fills a call."""
+        n_large = max(plan.n_large, min(FEWEST_ITERATIONS, self._course.max_n))
+        return Plan(max(1, n_large // GROWTH), n_large, plan.samples)
 
     def _rounds(self, workers: Sequence[Paced], plan: Plan) -> Rounds:
         first = self._ready(plan, with_short=True)
         call_ns = [self._warm_up(arm, worker, first) for arm, worker in zip(self._arms, workers, strict=True)]
         round_ns = (1 + 1 / SHORT_EVERY) * (sum(call_ns) + BESIDE_NS * len(workers))
-        n_rounds = max(FEWEST_ROUNDS, min(MOST_ROUNDS, int(LAUNCH_NS / round_ns)))
+        n_rounds = max(FEWEST_ROUNDS, min(MOST_ROUNDS, int(self._launch_ns / round_ns)))
         ready = [self._ready(plan, with_short=number % SHORT_EVERY == 0) for number in range(n_rounds)]
-        times: list[dict[int, list[int]]] = []
-        came: list[tuple[int, Request, tuple[Frame, int]]] = []
-        before = [worker.spent_ns() for worker in workers]
+        came: list[tuple[int, int, Request, tuple[Frame, int]]] = []
+        before = [worker.spent_ns()[0] for worker in workers]
         with no_collector():
             for requests in ready:
                 calls = [(place, number) for place in range(len(requests)) for number in range(len(workers))]
                 self._order.shuffle(calls)
-                taken = {place: [0] * len(workers) for place in range(len(requests))}
                 for place, number in calls:
                     sent = workers[number].send(requests[place])
                     if isinstance(sent, Failure):
                         raise ArmFailedError(self._arms[number].name, f"{sent.status}: {sent.message}")
-                    taken[place][number] = sent[1]
-                    came.append((number, requests[place], sent))
-                times.append(taken)
-        self._doubt(workers, before, came)
-        for number, request, sent in came:
-            answer = workers[number].answer(request, sent, 0, 0, 0)
-            self._checked(self._arms[number], request.problem, request.n_iters, answer)
-        return Rounds(
-            long_ns=np.array([taken[0] for taken in times], np.float64),
-            short_ns=np.array([taken[1] for taken in times if 1 in taken], np.float64),
-            n_long=float(np.mean([requests[0].n_iters for requests in ready])),
-            n_short=float(np.mean([requests[1].n_iters for requests in ready if len(requests) > 1])),
+                    came.append((place, number, requests[place], sent))
+        spent_ns = [worker.spent_ns()[0] - began for worker, began in zip(workers, before, strict=True)]
+        taken: dict[tuple[int, int], list[int]] = {}
+        for place, number, request, sent in came:
+            arm, answer = self._arms[number], workers[number].answer(request, sent, 0, 0, 0)
+            elapsed_ns = self._checked(arm, request.problem, request.n_iters, answer).elapsed_ns
+            taken.setdefault((place, number), []).append(elapsed_ns)
+        if Mechanism.PROCESSOR_TIME in self._course.mechanisms:
+            for number, arm in enumerate(self._arms):
+                self._doubt(arm, spent_ns[number], taken[0, number] + taken[1, number])
+        long_ns, short_ns = (
+            np.array([taken[place, number] for number in range(len(workers))], np.float64).T for place in (0, 1)
         )
+        n_long = float(np.mean([requests[0].n_iters for requests in ready]))
+        n_short = float(np.mean([requests[1].n_iters for requests in ready if len(requests) > 1]))
+        return Rounds(long_ns, short_ns, n_long, n_short)
 
     def _ready(self, plan: Plan, *, with_short: bool) -> list[Request]:
         problem, dtype = self._fresh(), self._course.dtype
-        lengths = [plan.drawn(plan.n_large, self._order)]
-        if with_short:
-            lengths.append(plan.drawn(plan.n_small, self._order))
+        lengths = [plan.n_large, plan.n_small] if with_short else [plan.n_large]
+        if Mechanism.RANDOM_LENGTHS in self._course.mechanisms:
+            lengths = [plan.drawn(n, self._order) for n in lengths]
         return [Request.of(problem, n, dtype) for n in lengths]
 
     def _warm_up(self, arm: Arm, worker: Paced, requests: Sequence[Request]) -> int:
@@ -231,29 +247,22 @@ class PingPong:
             least_ns = self._checked(arm, request.problem, request.n_iters, answer).elapsed_ns
         return least_ns
 
-    def _doubt(
-        self,
-        workers: Sequence[Paced],
-        before: Sequence[tuple[int, int]],
-        came: Sequence[tuple[int, Request, tuple[Frame, int]]],
-    ) -> None:
+    def _doubt(self, arm: Arm, spent_ns: int, calls_ns: Sequence[int]) -> None:
         """Note an arm whose worker was on processors for longer than its calls took."""
-        for number, (arm, worker) in enumerate(zip(self._arms, workers, strict=True)):
-            spent_ns = worker.spent_ns()[0] - before[number][0]
-            calls_ns = [sent[1] for who, _, sent in came if who == number]
-            allowed_ns = FLAGGED_PROCESSORS * self._course.threads * sum(calls_ns) + BETWEEN_NS * len(calls_ns)
-            if spent_ns > allowed_ns:
-                times = spent_ns / max(1, sum(calls_ns))
-                self.doubts[arm.name] = f"worked {times:.1f} times as long as its calls took"
+        allowed_ns = FLAGGED_PROCESSORS * self._course.threads * sum(calls_ns) + BETWEEN_NS * len(calls_ns)
+        if spent_ns > allowed_ns:
+            self.doubts[arm.name] = f"worked {spent_ns / max(1, sum(calls_ns)):.1f} times as long as its calls took"
 
     def _fresh(self) -> Problem:
-        self._calls += 1
+        if Mechanism.FRESH_DATA in self._course.mechanisms:
+            self._calls += 1
         return self._course.fresh(self._calls)
 
     def _checked(self, arm: Arm, problem: Problem, n_iters: int, answer: Answer | Failure) -> Answer:
         if isinstance(answer, Failure):
             raise ArmFailedError(arm.name, f"{answer.status}: {answer.message}")
-        complaint = self._course.check(problem, n_iters, answer)
+        checked = Mechanism.CHECKED_ANSWERS in self._course.mechanisms
+        complaint = self._course.check(problem, n_iters, answer) if checked else None
         if complaint is not None:
             raise ArmFailedError(arm.name, complaint)
         return answer
