@@ -76,8 +76,8 @@ def _require_the_same(before: dict[str, Any], here: dict[str, Any]) -> None:
     for name in {*before, *here} - {"git", "missing", "memory_bytes", "affinity", "threads"}:
         if before.get(name) != here.get(name):
             raise SystemExit(
-                f"the results there are of {name} {before.get(name)!r}, and here it is {here.get(name)!r}: one table is "
-                "of one machine and one set of versions. Give another --json, or move the file away."
+                f"the results there are of {name} {before.get(name)!r}, and here it is {here.get(name)!r}: a table "
+                "is of one machine and one set of versions. Give another --json, or move the file away."
             )
 
 

@@ -1,6 +1,6 @@
-"""asv, with its defaults for a ``time_`` benchmark, in an existing environment and a repository made for it: the median.
+"""asv, with its defaults for a ``time_`` benchmark, in an existing environment and a repository of its own: the median.
 
-asv keeps nothing of a run in an existing environment unless it is told of which commit it is, hence ``--set-commit-hash``.
+asv keeps nothing of a run in an existing environment unless it is told the commit, hence ``--set-commit-hash``.
 """
 
 import json

@@ -1,7 +1,7 @@
 """The page that shows the agreement, made from the results alone."""
 
 import statistics
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
@@ -16,7 +16,7 @@ RESULTS = ROOT / "results" / "agreement.json"
 PAGE = ROOT / "docs" / "explanation-agreement.md"
 
 TRUTH = "tenth"
-"""Of the blocks that are timed by hand, the tenth percentile is the truth; see TIMING of the design."""
+"""Of the blocks that are timed by hand, the tenth percentile is the truth: a median has the neighbour in it."""
 
 BY_HAND = "by hand"
 WITHIN = 0.05
@@ -69,7 +69,7 @@ def summaries(rows: Sequence[Row]) -> list[Summary]:
         for number in rounds
     }
     found = [_summary(BY_HAND, list(truth.values()), truth.values(), [], len(truth))]
-    for tool in dict.fromkeys(row["tool"] for row in sorted(rows, key=lambda row: (row["tool"] != HARNESS, row["tool"]))):
+    for tool in sorted({row["tool"] for row in rows}, key=lambda tool: (tool != HARNESS, tool)):
         made = sorted((row for row in rows if row["tool"] == tool), key=lambda row: row["round"])
         seconds = [row["wall_seconds"] for row in made]
         for statistic in dict.fromkeys(name for row in made for name in row["ns_per_iter"]):
@@ -80,7 +80,9 @@ def summaries(rows: Sequence[Row]) -> list[Summary]:
     return found
 
 
-def _summary(tool: str, figures: Sequence[float], truth: Iterable[float], seconds: Sequence[float], made: int) -> Summary:
+def _summary(
+    tool: str, figures: Sequence[float], truth: Iterable[float], seconds: Sequence[float], made: int
+) -> Summary:
     pairs = [sorted(pair) for pair in combinations(figures, 2)]
     return Summary(
         tool=tool,
@@ -103,20 +105,23 @@ of them but gdbench, which is given it as a variant, proves it, and takes the sl
 
 | tool | how it is asked |
 |---|---|
-| by hand | a fresh process, collector off, {seconds} s of blocks of about 1 ms; the tenth percentile of the blocks, and the median of {launches} launches, one before each invocation of a tool |
+| by hand | blocks of about 1 ms for {seconds} s, collector off: the tenth percentile of the blocks |
 | gdbench | `gdbench time`, with its defaults |
 | pytest-benchmark | `benchmark(loop)`, with its defaults: least and median of the rounds |
 | torch Timer | `torch.utils.benchmark.Timer(...).blocked_autorange()`: the median |
 | pyperf | `pyperf timeit`, with its defaults: the mean of twenty processes |
 | asv | `asv run` of a `time_` method in an existing environment, with its defaults: the median |
 
-One thread, and the same arrays for all. `neighbour` is beside a process that computes and sleeps by turns, 50 to 500 ms
-each, seeded. Over bare: the figure over that by hand of the same round. Spread: IQR over median of the invocations.
-Pairs: those of a tool's own invocations that lie more than {within:.0%} apart. Wall time: of one invocation, from its start
-to its end; for gdbench with the proof, for asv with finding its benchmarks.
+One thread, and the same arrays for all. Before each invocation of a tool the loop is timed by hand in a fresh process;
+the figure by hand of a round is the median of its {launches} processes. `neighbour` is beside a process that computes
+and sleeps by turns, 50 to 500 ms each, seeded.
 
-Python {python}, NumPy {numpy}, torch {torch}, numba {numba}, pytest-benchmark {pytest_benchmark}, pyperf {pyperf}, asv {asv};
-{cpus} virtual cores.
+Over bare: the figure over that by hand of the same round. Spread: IQR over median of the invocations. Pairs apart: of
+all pairs of a tool's own invocations, those that differ by more than {within}. Wall time: of one invocation, from its
+start to its end; for gdbench with the proof, for asv with finding its benchmarks. Figures: invocations that gave one.
+
+Python {python}, NumPy {numpy}, torch {torch}, numba {numba}, pytest-benchmark {pytest_benchmark}, pyperf {pyperf},
+asv {asv}; {cpu}, {logical_cores} cores.
 """
 ENDING = """
 `python -m scripts.agreement` (`tox -e agreement`) makes the results, `results/agreement.json`, and this page anew.
@@ -136,10 +141,8 @@ def page(document: dict[str, Any]) -> str:
     text = INTRODUCTION.format(
         seconds=SECONDS,
         launches=len({row["tool"] for row in rows}),
-        within=WITHIN,
-        pytest_benchmark=here["pytest-benchmark"],
-        cpus=(here.get("cpu") or {}).get("logical", "some"),
-        **{name: here[name] for name in ("python", "numpy", "torch", "numba", "pyperf", "asv")},
+        within=_percent(WITHIN),
+        **{name.replace("-", "_"): fact for name, fact in here.items()},
     )
     for condition, work, found in _groups(rows):
         text += f"\n## {WORKS[work].says}, {condition}\n\n{_table(found)}"
@@ -154,6 +157,10 @@ def _groups(rows: Sequence[Row]) -> Iterator[tuple[str, str, list[Summary]]]:
                 yield condition, work, summaries(of_both)
 
 
+def _percent(share: float) -> str:
+    return f"{100 * share:.2g} %"
+
+
 def _table(found: Sequence[Summary]) -> str:
     lines = [HEADER, ("---", *["---:"] * (len(HEADER) - 1))]
     lines += [
@@ -161,7 +168,7 @@ def _table(found: Sequence[Summary]) -> str:
             f"**{one.tool}**" if one.tool.startswith(HARNESS) else one.tool,
             duration(one.ns_per_iter),
             f"{one.over_bare:.3f}",
-            f"{one.spread:.1%}",
+            _percent(one.spread),
             f"{one.wall_seconds:.1f} s" if one.tool != BY_HAND else "",
             f"{one.apart} of {one.pairs}",
             f"{one.invocations} of {one.made}",

@@ -8,19 +8,18 @@ from pathlib import Path
 from typing import Any
 
 FOLDER = Path(__file__).parent
+LINE = "line-4"
+LONG_LINE = "gaussian:n=400000,d=1,m=1,bias=no"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
     """One loop.
 
     Attributes:
-        name: on the command line and in the table.
+        name: on the command line and in the results.
         says: what it is.
-        file: the module of this folder that holds it.
-        variant: its function that keeps the contract of a variant.
-        started: its function that makes what the bare loop takes.
-        iterate: the bare loop.
+        module: of this folder. Its ``started`` makes what its bare loop ``iterate`` takes; ``descend`` is the variant.
         backend: what its arrays are.
         problem: as gdbench names it.
         n_iters: iterations of one call of the bare loop, about 1 ms.
@@ -28,55 +27,25 @@ class Work:
 
     name: str
     says: str
-    file: str
-    variant: str
-    started: str
-    iterate: str
-    backend: str
-    problem: str
+    module: str
+    backend: str = "numpy"
+    problem: str = LINE
     n_iters: int
 
     @property
     def target(self) -> str:
         """The variant as `gdbench time` takes it."""
-        return f"{FOLDER / self.file}.py:{self.variant}"
+        return f"{FOLDER / self.module}.py:descend"
 
 
-LINE = "line-4"
-LONG_LINE = "gaussian:n=400000,d=1,m=1,bias=no"
-
-WORKS = {
-    work.name: work
-    for work in (
-        Work(
-            "numba", "a loop that numba compiles", "numba_loops", "compiled", "started", "iterate", "numpy", LINE, 10**5
-        ),
-        Work("numpy", "NumPy as published", "numpy_loops", "published", "started", "iterate", "numpy", LINE, 150),
-        Work("torch-manual", "autograd, manual update", "torch_loops", "manual", "started", "iterate", "torch", LINE, 20),
-        Work(
-            "torch-optim",
-            "nn.Linear and torch.optim.SGD",
-            "torch_loops",
-            "module",
-            "started_module",
-            "iterate_module",
-            "torch",
-            LINE,
-            15,
-        ),
-        Work(
-            "numpy-long",
-            "NumPy as published, on 400 000 samples",
-            "numpy_loops",
-            "published",
-            "started",
-            "iterate",
-            "numpy",
-            LONG_LINE,
-            1,
-        ),
-    )
-}
+_ALL = (
+    Work(name="numba", says="a loop that numba compiles", module="numba_loop", n_iters=100_000),
+    Work(name="numpy", says="NumPy as published", module="numpy_loop", n_iters=150),
+    Work(name="torch-manual", says="autograd, manual update", module="torch_manual_loop", backend="torch", n_iters=20),
+    Work(name="torch-optim", says="nn.Linear and SGD", module="torch_optim_loop", backend="torch", n_iters=15),
+    Work(name="numpy-long", says="NumPy, 400 000 samples", module="numpy_loop", problem=LONG_LINE, n_iters=1),
+)
+WORKS = {work.name: work for work in _ALL}
 
 
 @cache
@@ -89,16 +58,17 @@ def prepared(name: str) -> Callable[[], None]:
     from bench.problems.catalogue import find  # noqa: PLC0415
 
     work = WORKS[name]
-    module = importlib.import_module(f"scripts.agreement.{work.file}")
+    module = importlib.import_module(f"scripts.agreement.{work.module}")
     given = find(work.problem).problem
-    problem = given if work.backend == "numpy" else Problem(*map(_tensor, (given.x, given.y, given.w0)), None, given.lr)
-    arguments: tuple[Any, ...] = getattr(module, work.started)(problem)
-    iterate: Callable[..., None] = getattr(module, work.iterate)
-    iterate(*arguments, 1)
+    x, y, w0 = ((array if work.backend == "numpy" else _tensor(array)) for array in (given.x, given.y, given.w0))
+    problem = Problem(x, y, w0, None, given.lr)
+    arguments: tuple[Any, ...] = module.started(problem)
+    iterate: Callable[..., None] = module.iterate
+    iterate(1, *arguments)
     n_iters = work.n_iters
 
     def call() -> None:
-        iterate(*arguments, n_iters)
+        iterate(n_iters, *arguments)
 
     return call
 
