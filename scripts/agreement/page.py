@@ -1,13 +1,15 @@
 """The page that shows the agreement, made from the results alone."""
 
+import math
 import statistics
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from operator import truediv
 from pathlib import Path
 from typing import Any
 
-from bench.report.figures import duration
+from bench.report.figures import ABSENT, duration
 from bench.timing.noise import spread
 from scripts.agreement.works import WORKS
 
@@ -51,11 +53,6 @@ class Summary:
     invocations: int
     made: int
 
-    @property
-    def repeats(self) -> bool:
-        """Whether every invocation gave a figure and no two of them differ by more than `WITHIN`."""
-        return self.invocations == self.made and self.apart == 0
-
 
 def summaries(rows: Sequence[Row]) -> list[Summary]:
     """What each tool says of one work in one condition, by hand first.
@@ -72,7 +69,7 @@ def summaries(rows: Sequence[Row]) -> list[Summary]:
     for tool in sorted({row["tool"] for row in rows}, key=lambda tool: (tool != HARNESS, tool)):
         made = sorted((row for row in rows if row["tool"] == tool), key=lambda row: row["round"])
         seconds = [row["wall_seconds"] for row in made]
-        for statistic in dict.fromkeys(name for row in made for name in row["ns_per_iter"]):
+        for statistic in dict.fromkeys(name for row in made for name in row["ns_per_iter"]) or ("no figure",):
             with_figure = [row for row in made if statistic in row["ns_per_iter"]]
             figures = [row["ns_per_iter"][statistic] for row in with_figure]
             beside = [truth[row["round"]] for row in with_figure]
@@ -86,8 +83,8 @@ def _summary(
     pairs = [sorted(pair) for pair in combinations(figures, 2)]
     return Summary(
         tool=tool,
-        ns_per_iter=statistics.median(figures),
-        over_bare=statistics.median(figure / bare for figure, bare in zip(figures, truth, strict=True)),
+        ns_per_iter=statistics.median(figures) if figures else math.nan,
+        over_bare=statistics.median(map(truediv, figures, truth)) if figures else math.nan,
         spread=spread(figures) if len(figures) > 1 else 0.0,
         wall_seconds=statistics.median(seconds) if seconds else 0.0,
         pairs=len(pairs),
@@ -121,8 +118,14 @@ all pairs of a tool's own invocations, those that differ by more than {within}. 
 start to its end; for gdbench with the proof, for asv with finding its benchmarks. Figures: invocations that gave one.
 
 Python {python}, NumPy {numpy}, torch {torch}, numba {numba}, pytest-benchmark {pytest_benchmark}, pyperf {pyperf},
-asv {asv}; {cpu}, {logical_cores} cores.
+asv {asv}; {cpu}, {logical_cores} cores. {made} invocations in {rounds} rounds{incomplete}.
 """
+INCOMPLETE = (
+    "; the run is not complete: each tool is to have five invocations of each work, idle and beside a neighbour"
+)
+COMPLETE = 250
+"""Five tools and works, five rounds, two conditions."""
+
 ENDING = """
 `python -m scripts.agreement` (`tox -e agreement`) makes the results, `results/agreement.json`, and this page anew.
 """
@@ -142,6 +145,9 @@ def page(document: dict[str, Any]) -> str:
         seconds=SECONDS,
         launches=len({row["tool"] for row in rows}),
         within=_percent(WITHIN),
+        made=len(rows),
+        rounds=len({row["round"] for row in rows}),
+        incomplete=INCOMPLETE if len(rows) < COMPLETE else "",
         **{name.replace("-", "_"): fact for name, fact in here.items()},
     )
     for condition, work, found in _groups(rows):
@@ -167,8 +173,8 @@ def _table(found: Sequence[Summary]) -> str:
         (
             f"**{one.tool}**" if one.tool.startswith(HARNESS) else one.tool,
             duration(one.ns_per_iter),
-            f"{one.over_bare:.3f}",
-            _percent(one.spread),
+            f"{one.over_bare:.3f}" if one.invocations else ABSENT,
+            _percent(one.spread) if one.invocations > 1 else ABSENT,
             f"{one.wall_seconds:.1f} s" if one.tool != BY_HAND else "",
             f"{one.apart} of {one.pairs}",
             f"{one.invocations} of {one.made}",

@@ -97,6 +97,11 @@ def test_a_summary_says_how_far_from_bare_and_how_well_it_repeats() -> None:
     assert asv.over_bare == pytest.approx(1.1)
 
 
+def test_a_tool_without_any_figure_keeps_its_row() -> None:
+    _, ours = summaries([row(1, "gdbench", {}), row(2, "gdbench", {})])
+    assert (ours.tool, ours.invocations, ours.made, ours.pairs) == ("gdbench, no figure", 0, 2, 0)
+
+
 def test_the_page_is_what_the_results_give() -> None:
     document = json.loads(RESULTS.read_text(encoding="utf-8"))
     assert PAGE.read_text(encoding="utf-8") == page(document), "python -m scripts.agreement --page writes it anew"
