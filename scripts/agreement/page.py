@@ -1,0 +1,184 @@
+"""The page that shows the agreement, made from the results alone."""
+
+import math
+import statistics
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from operator import truediv
+from pathlib import Path
+from typing import Any
+
+from bench.report.figures import ABSENT, duration
+from bench.timing.noise import spread
+from scripts.agreement.works import WORKS
+
+ROOT = Path(__file__).resolve().parents[2]
+RESULTS = ROOT / "results" / "agreement.json"
+PAGE = ROOT / "docs" / "explanation-agreement.md"
+
+TRUTH = "tenth"
+"""Of the blocks that are timed by hand, the tenth percentile is the truth: a median has the neighbour in it."""
+
+BY_HAND = "by hand"
+WITHIN = 0.05
+HARNESS = "gdbench"
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What the invocations of one tool say of one work.
+
+    Attributes:
+        tool: its name, with the statistic.
+        ns_per_iter: the median of the invocations.
+        over_bare: how many times the figure by hand of the same round, the median of the rounds.
+        spread: IQR over median of the invocations.
+        wall_seconds: of an invocation, the median.
+        pairs: pairs of invocations, of this tool against itself.
+        apart: those of them that differ by more than `WITHIN`.
+        invocations: those that gave a figure.
+        made: all of them.
+    """
+
+    tool: str
+    ns_per_iter: float
+    over_bare: float
+    spread: float
+    wall_seconds: float
+    pairs: int
+    apart: int
+    invocations: int
+    made: int
+
+
+def summaries(rows: Sequence[Row]) -> list[Summary]:
+    """What each tool says of one work in one condition, by hand first.
+
+    Args:
+        rows: of that work and condition, as `scripts.agreement.measuring.measured` makes them.
+    """
+    rounds = sorted({row["round"] for row in rows})
+    truth = {
+        number: statistics.median(row["bare_ns_per_iter"][TRUTH] for row in rows if row["round"] == number)
+        for number in rounds
+    }
+    found = [_summary(BY_HAND, list(truth.values()), truth.values(), [], len(truth))]
+    for tool in sorted({row["tool"] for row in rows}, key=lambda tool: (tool != HARNESS, tool)):
+        made = sorted((row for row in rows if row["tool"] == tool), key=lambda row: row["round"])
+        seconds = [row["wall_seconds"] for row in made]
+        for statistic in dict.fromkeys(name for row in made for name in row["ns_per_iter"]) or ("no figure",):
+            with_figure = [row for row in made if statistic in row["ns_per_iter"]]
+            figures = [row["ns_per_iter"][statistic] for row in with_figure]
+            beside = [truth[row["round"]] for row in with_figure]
+            found.append(_summary(f"{tool}, {statistic}", figures, beside, seconds, len(made)))
+    return found
+
+
+def _summary(
+    tool: str, figures: Sequence[float], truth: Iterable[float], seconds: Sequence[float], made: int
+) -> Summary:
+    pairs = [sorted(pair) for pair in combinations(figures, 2)]
+    return Summary(
+        tool=tool,
+        ns_per_iter=statistics.median(figures) if figures else math.nan,
+        over_bare=statistics.median(map(truediv, figures, truth)) if figures else math.nan,
+        spread=spread(figures) if len(figures) > 1 else 0.0,
+        wall_seconds=statistics.median(seconds) if seconds else 0.0,
+        pairs=len(pairs),
+        apart=sum(high / low - 1 > WITHIN for low, high in pairs),
+        invocations=len(figures),
+        made=made,
+    )
+
+
+INTRODUCTION = """\
+# Whether tools agree
+
+The same loops, timed by gdbench, by four other tools and by hand, in one interleaved run. A loop is called bare by all
+of them but gdbench, which is given it as a variant, proves it, and takes the slope between short and long calls.
+
+| tool | how it is asked |
+|---|---|
+| by hand | blocks of about 1 ms for {seconds} s, collector off: the tenth percentile of the blocks |
+| gdbench | `gdbench time`, with its defaults |
+| pytest-benchmark | `benchmark(loop)`, with its defaults: least and median of the rounds |
+| torch Timer | `torch.utils.benchmark.Timer(...).blocked_autorange()`: the median |
+| pyperf | `pyperf timeit`, with its defaults: the mean of twenty processes |
+| asv | `asv run` of a `time_` method in an existing environment, with its defaults: the median |
+
+One thread, and the same arrays for all. Before each invocation of a tool the loop is timed by hand in a fresh process;
+the figure by hand of a round is the median of its {launches} processes. `neighbour` is beside a process that computes
+and sleeps by turns, 50 to 500 ms each, seeded.
+
+Over bare: the figure over that by hand of the same round. Spread: IQR over median of the invocations. Pairs apart: of
+all pairs of a tool's own invocations, those that differ by more than {within}. Wall time: of one invocation, from its
+start to its end; for gdbench with the proof, for asv with finding its benchmarks. Figures: invocations that gave one.
+
+Python {python}, NumPy {numpy}, torch {torch}, numba {numba}, pytest-benchmark {pytest_benchmark}, pyperf {pyperf},
+asv {asv}; {cpu}, {logical_cores} cores. {made} invocations in {rounds} rounds{incomplete}.
+"""
+INCOMPLETE = (
+    "; the run is not complete: each tool is to have five invocations of each work, idle and beside a neighbour"
+)
+COMPLETE = 250
+"""Five tools and works, five rounds, two conditions."""
+
+ENDING = """
+`python -m scripts.agreement` (`tox -e agreement`) makes the results, `results/agreement.json`, and this page anew.
+"""
+HEADER = ("tool", "an iteration", "over bare", "spread", "wall time", "pairs apart", "figures")
+
+
+def page(document: dict[str, Any]) -> str:
+    """The page, from the results.
+
+    Args:
+        document: as `python -m scripts.agreement` writes it.
+    """
+    from scripts.agreement.by_hand import SECONDS  # noqa: PLC0415
+
+    here, rows = document["environment"], document["invocations"]
+    text = INTRODUCTION.format(
+        seconds=SECONDS,
+        launches=len({row["tool"] for row in rows}),
+        within=_percent(WITHIN),
+        made=len(rows),
+        rounds=len({row["round"] for row in rows}),
+        incomplete=INCOMPLETE if len(rows) < COMPLETE else "",
+        **{name.replace("-", "_"): fact for name, fact in here.items()},
+    )
+    for condition, work, found in _groups(rows):
+        text += f"\n## {WORKS[work].says}, {condition}\n\n{_table(found)}"
+    return text + ENDING
+
+
+def _groups(rows: Sequence[Row]) -> Iterator[tuple[str, str, list[Summary]]]:
+    for work in WORKS:
+        for condition in dict.fromkeys(row["condition"] for row in sorted(rows, key=lambda row: row["condition"])):
+            of_both = [row for row in rows if (row["condition"], row["work"]) == (condition, work)]
+            if of_both:
+                yield condition, work, summaries(of_both)
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.2g} %"
+
+
+def _table(found: Sequence[Summary]) -> str:
+    lines = [HEADER, ("---", *["---:"] * (len(HEADER) - 1))]
+    lines += [
+        (
+            f"**{one.tool}**" if one.tool.startswith(HARNESS) else one.tool,
+            duration(one.ns_per_iter),
+            f"{one.over_bare:.3f}" if one.invocations else ABSENT,
+            _percent(one.spread) if one.invocations > 1 else ABSENT,
+            f"{one.wall_seconds:.1f} s" if one.tool != BY_HAND else "",
+            f"{one.apart} of {one.pairs}",
+            f"{one.invocations} of {one.made}",
+        )
+        for one in found
+    ]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
