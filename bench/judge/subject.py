@@ -8,13 +8,14 @@ import numpy as np
 from bench.backends import Backend
 from bench.dtypes import Dtype, FloatArray, encode
 from bench.errors import UsageError
+from bench.judge.device_lock import DeviceLock
 from bench.judge.mechanisms import ALL, Mechanism, Mechanisms
 from bench.judge.process import WorkerProcess
 from bench.judge.protocol import HAS_BIAS, Frame, Kind, ProtocolError, due_blocks, pack, pack_row, read_reply
 from bench.judge.segment import SealedSegment
 from bench.problems.problem import ChangedProblem, Problem
 from bench.proof.contract import Due, judge_reply
-from bench.proof.subject import Answer, Failure
+from bench.proof.subject import Answer, Failure, Watch
 from bench.proof.verdict import Status
 
 
@@ -24,6 +25,7 @@ class Worker:
     After a crash or a time-out each further call answers with the failure that ended the process.
 
     Attributes:
+        device_id: what names its device on this machine, by the worker's own account; ``None`` where nothing does.
         last_reply: what the last call was answered with, as it came; ``None`` where no frame of an answer came.
     """
 
@@ -37,7 +39,11 @@ class Worker:
         call_seconds: float,
         data_seconds: float,
         mechanisms: Mechanisms = ALL,
+        device_id: str | None = None,
+        lock: DeviceLock | None = None,
     ) -> None:
+        self._lock = lock
+        self.device_id = device_id
         self._process = process
         self._backend = backend
         self._device = device
@@ -80,6 +86,8 @@ class Worker:
         """Kill the process group and reap it."""
         self._process.close()
         self._unseal()
+        if self._lock is not None:
+            self._lock.release()
 
     def call(self, problem: Problem, n_iters: int, dtype: Dtype) -> Answer | Failure:
         """Run ``n_iters`` iterations in ``dtype``, and check the reply against the contract.
@@ -96,26 +104,30 @@ class Worker:
         Raises:
             UsageError: the start does not fit the data, or ``n_iters`` is negative.
         """
+        return self.watch(problem, n_iters, dtype, Watch.NOTHING)
+
+    def watch(self, problem: Problem, n_iters: int, dtype: Dtype, watch: Watch) -> Answer | Failure:
+        """As `call`; the worker looks besides at what its accelerator does, and says so in the answer."""
         self.last_reply = None
         if self._process.ended is not None:
             return self._process.ended
-        if dtype.name not in self._backend.dtypes:
+        if dtype.name not in self._backend.computes_in(self._device):
             return Failure(Status.UNSUPPORTED, None, f"{self._backend.name} does not compute in {dtype.name}")
         due = Due.of(problem.x.shape, problem.y.shape, problem.b0 is not None, n_iters)
         _check_start(problem, due)
         failure = self._send_data(problem.base if isinstance(problem, ChangedProblem) else problem, dtype)
         if failure is not None:
             return failure
-        return self._run(problem, due, n_iters, dtype)
+        return self._run(problem, due, n_iters, dtype, watch)
 
-    def _run(self, problem: Problem, due: Due, n_iters: int, dtype: Dtype) -> Answer | Failure:
+    def _run(self, problem: Problem, due: Due, n_iters: int, dtype: Dtype, watch: Watch) -> Answer | Failure:
         start = [encode(problem.w0, dtype), b"" if problem.b0 is None else encode(problem.b0, dtype)]
         if isinstance(problem, ChangedProblem):
             if self._segment is None:
                 start.append(_row(problem, dtype))
             else:
                 self._segment.write_rows(_rows(problem, problem, dtype))
-        flags = HAS_BIAS if problem.b0 is not None else 0
+        flags = int(watch) | (HAS_BIAS if problem.b0 is not None else 0)
         sequence = self._process.next_sequence()
         head = pack(Kind.CALL, sequence, blocks=start, flags=flags, n_iters=n_iters, lr=float(problem.lr))
         request = b"".join((head, *start))
@@ -133,7 +145,7 @@ class Worker:
             return reply
         frame, elapsed_ns = reply
         try:
-            raw = read_reply(frame, due, dtype, self._device)
+            raw = read_reply(frame, due, dtype, self._device, watch)
         except ProtocolError as error:
             return self._process.forged(error, during)
         self.last_reply = frame
