@@ -222,7 +222,8 @@ class Accelerator:
     def _taken_bytes(self) -> int | None:
         """All bytes that the allocator has ever given out: a counter that only grows, and that nothing resets."""
         try:
-            return int(self._module.memory_stats(self._device)["allocated_bytes.all.allocated"])
+            # The inputs are there, so that a counter at 0 does not count.
+            return int(self._module.memory_stats(self._device)["allocated_bytes.all.allocated"]) or None
         except Exception:  # noqa: BLE001 - not every device counts
             return None
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from enum import IntFlag
-from typing import Protocol, runtime_checkable
+from typing import Protocol, cast
 
 from bench.dtypes import Dtype, FloatArray
 from bench.problems.problem import Problem
@@ -97,7 +97,6 @@ class Subject(Protocol):
         ...
 
 
-@runtime_checkable
 class Watched(Protocol):
     """A subject that can say what its accelerator did.
 
@@ -115,3 +114,9 @@ class Watched(Protocol):
     def watch(self, problem: Problem, n_iters: int, dtype: Dtype, watch: Watch) -> Reply:
         """As `Subject.call`, with a `DeviceReport` in the answer."""
         ...
+
+
+def watched(subject: Subject) -> Watched | None:
+    """The subject as one that can be watched; ``None`` where it cannot."""
+    # No runtime protocol: before Python 3.12 those read every property, and this one's asks the worker.
+    return cast("Watched", subject) if hasattr(subject, "watch") else None

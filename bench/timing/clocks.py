@@ -1,6 +1,6 @@
 """The clock of a GPU and what slows it, read by the judge around every block through NVML, which no variant can touch.
 
-Without NVML, or for a device that it does not know, nothing is read, and the reason is said once in the note of a timing.
+Without NVML, or for a device that it does not know, nothing is read, and the note of a timing says once why.
 """
 
 import statistics

@@ -20,7 +20,7 @@ LONGEST_WATCH_NS = 200_000_000
 """Watching goes on no longer than this in a launch, whatever the rounds."""
 
 LEAST_KERNEL_SHARE = 0.01
-"""Of the device's time for an iteration, inside kernels. Copies there and back leave none, synchronising some tenths."""
+"""Of the device's time for an iteration, inside kernels. Work done elsewhere and copied leaves none of it there."""
 
 Outcome = TypeVar("Outcome")
 Ask = Callable[[int, Watch], Answer]
@@ -105,7 +105,7 @@ class DeviceWatch:
             self._look_for_kernels(ask, short, long, seen.hot_ns)
 
     def applied(self, outcome: Outcome) -> Outcome:
-        """The outcome of a cell with what its device did: columns, flag and note; any but a timing or `Void` as it is."""
+        """An outcome with what the device did: columns, flag and note of a timing, the reason of a `Void`."""
         if isinstance(outcome, Void):
             return cast("Outcome", self._void(outcome))
         return cast("Outcome", self._timing(outcome)) if isinstance(outcome, Timing) else outcome

@@ -13,7 +13,7 @@ from bench.dtypes import Dtype
 from bench.errors import UsageError
 from bench.judge.mechanisms import ALL, Mechanism, Mechanisms
 from bench.problems.problem import Problem
-from bench.proof.subject import Answer, Failure, Subject, Watch, Watched
+from bench.proof.subject import Answer, Failure, Subject, Watch, Watched, watched
 from bench.proof.verdict import ProvedVerdict
 from bench.timing.asleep import NOTICED_NS, asleep_ns
 from bench.timing.device import DeviceWatch
@@ -148,13 +148,13 @@ class _Cell:
         asleep_before_ns = asleep_ns()
         try:
             with self.job.launcher() as subject:
-                watched = subject if not self.job.on_cpu and isinstance(subject, Watched) else None
-                if watched is not None:
-                    self.device.begin(watched)
+                looking = None if self.job.on_cpu else watched(subject)
+                if looking is not None:
+                    self.device.begin(looking)
                 first = self._call(subject, 1)
                 plan, samples = self._planned(subject, order, budget)
-                if watched is not None:
-                    self._look(watched, plan)
+                if looking is not None:
+                    self._look(looking, plan)
         except _Ended as ended:
             return ended.outcome
         if asleep_ns() - asleep_before_ns > NOTICED_NS:
