@@ -183,7 +183,7 @@ def ratio_in_cycles(ratio: float, base_mhz: float | None, head_mhz: float | None
 
     A head that is slower only because its blocks ran at a lower clock is not slower in cycles.
 
-    >>> ratio_in_cycles(1.10, base_mhz=1980.0, head_mhz=1800.0)
+    >>> ratio_in_cycles(1.25, base_mhz=2000.0, head_mhz=1600.0)
     1.0
     """
     if not base_mhz or not head_mhz:

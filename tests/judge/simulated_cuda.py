@@ -131,7 +131,8 @@ class Gpu:
                 gpu.fail("profile")
 
             def __enter__(self) -> None:
-                gpu.profile = self.seen = []
+                self.seen: list[Any] = []
+                gpu.profile = self.seen
 
             def __exit__(self, *_: object) -> None:
                 gpu.profile = None

@@ -38,7 +38,9 @@ def test_a_second_process_waits_and_says_so(tmp_path: Path, monkeypatch: pytest.
         assert holder.stdout is not None
         assert holder.stdout.readline() == "held\n"
         end = holder.stdin
-        monkeypatch.setattr(device_lock.time, "sleep", lambda seconds: end.close() if not end.closed else None)
+        monkeypatch.setattr(
+            "bench.judge.device_lock.time.sleep", lambda seconds: end.close() if not end.closed else None
+        )
         lock = DeviceLock(path, "cuda:1", said.append)
     assert said == ["waiting for cuda:1: another gdbench is using it (gdbench-x.lock is locked)"]
     assert not free(path)
@@ -52,7 +54,7 @@ def test_an_interrupted_wait_holds_nothing(tmp_path: Path, monkeypatch: pytest.M
 
     path = tmp_path / "lock"
     monkeypatch.setattr(device_lock, "_taken", lambda descriptor: False)
-    monkeypatch.setattr(device_lock.time, "sleep", interrupt)
+    monkeypatch.setattr("bench.judge.device_lock.time.sleep", interrupt)
     with pytest.raises(KeyboardInterrupt):
         DeviceLock(path, "cuda", lambda message: None)
     assert path not in device_lock._held
