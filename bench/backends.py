@@ -32,7 +32,7 @@ INSTALL = {
 
 Buffer = bytes | bytearray | memoryview
 _DEVICE_NODES = Path("/dev")
-_ACCELERATOR_NODES = ("nvidia*", "nvhost*", "nvgpu*", "dxg", "kfd")
+_ACCELERATOR_NODES = ("nvidia*", "nvhost*", "nvgpu*", "dxg", "kfd", "dri/renderD*", "accel/accel*")
 _STEP_BYTES = 1 << 20
 
 
@@ -62,7 +62,11 @@ class Backend(Protocol):
     array_type: ClassVar[str]
     """The type that variants receive and must return, as messages spell it."""
     dtypes: ClassVar[tuple[str, ...]]
-    """The dtypes that it computes in."""
+    """The dtypes that it computes in, on one device or another."""
+
+    def computes_in(self, device: str) -> tuple[str, ...]:
+        """Those of its dtypes that a device has."""
+        ...
 
     def installed(self) -> bool:
         """Whether it can be imported, found out without importing it."""
@@ -115,6 +119,10 @@ class NumpyBackend:
     name: ClassVar[str] = "numpy"
     array_type: ClassVar[str] = "numpy.ndarray"
     dtypes: ClassVar[tuple[str, ...]] = ("float64", "float32", "float16")
+
+    def computes_in(self, device: str) -> tuple[str, ...]:  # noqa: ARG002 - a Backend
+        """All of them."""
+        return self.dtypes
 
     def installed(self) -> bool:
         """Always: gdbench itself needs NumPy."""
@@ -170,11 +178,15 @@ class NumpyBackend:
 
 
 class TorchBackend:
-    """PyTorch, on the CPU, CUDA and Apple devices."""
+    """PyTorch, on the CPU and whatever accelerator it is built for: CUDA, Intel's, Apple's."""
 
     name: ClassVar[str] = "torch"
     array_type: ClassVar[str] = "torch.Tensor"
     dtypes: ClassVar[tuple[str, ...]] = ("float64", "float32", "float16", "bfloat16")
+
+    def computes_in(self, device: str) -> tuple[str, ...]:
+        """All of them; Apple's devices have no float64."""
+        return tuple(name for name in self.dtypes if name != "float64") if device == "mps" else self.dtypes
 
     def installed(self) -> bool:
         """Whether torch is found on the import path."""
@@ -185,12 +197,11 @@ class TorchBackend:
         return platform.system() != "Linux" or any(next(_DEVICE_NODES.glob(name), None) for name in _ACCELERATOR_NODES)
 
     def devices(self) -> list[str]:
-        """The CPU, each CUDA device (the first is plain ``cuda``), and mps."""
+        """The CPU, and each device of each accelerator; the first of a kind is plain ``cuda``, ``xpu`` or ``mps``."""
         import torch  # noqa: PLC0415
 
-        cuda = range(torch.cuda.device_count() if torch.cuda.is_available() else 0)
-        mps = ["mps"] if torch.backends.mps.is_available() else []
-        return ["cpu", *(canonical_device(f"cuda:{index}") for index in cuda), *mps]
+        kinds = _accelerators(torch)
+        return ["cpu", *(canonical_device(f"{kind}:{index}") for kind, count in kinds for index in range(count))]
 
     def place(self, data: Buffer, shape: tuple[int, ...], dtype: Dtype, device: str) -> Array:
         """A fresh tensor that shares no memory with ``data``."""
@@ -221,23 +232,25 @@ class TorchBackend:
         return NUMPY.holds(_host_array(array), data)
 
     def synchronise(self, device: str) -> None:
-        """Wait for every stream of a CUDA device, or for mps."""
+        """Wait for every stream of the device."""
         if device == "cpu":
             return
         import torch  # noqa: PLC0415
 
-        if device.startswith("cuda"):
-            torch.cuda.synchronize(device)
-        elif device == "mps":
+        kind = device.partition(":")[0]
+        if kind == "mps":
             torch.mps.synchronize()
+        else:
+            getattr(torch, kind).synchronize(device)
 
     def peak_device_bytes(self, device: str) -> int | None:
-        """What torch's CUDA allocator has given out at most."""
-        if not device.startswith("cuda"):
+        """What torch's allocator for the device has given out at most; that of mps does not count."""
+        if device == "cpu":
             return None
         import torch  # noqa: PLC0415
 
-        return int(torch.cuda.max_memory_allocated(device))
+        counted = getattr(getattr(torch, device.partition(":")[0]), "max_memory_allocated", None)
+        return None if counted is None else int(counted(device))
 
     def out_of_memory(self, error: BaseException) -> bool:
         """``torch.OutOfMemoryError``, and the plain `RuntimeError` of torch's CPU allocator."""
@@ -334,6 +347,17 @@ def _warn_of_read_only_memory() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         torch.frombuffer(bytes(1), dtype=torch.uint8)
+
+
+def _accelerators(torch: Any) -> list[tuple[str, int]]:
+    """The kinds of accelerator that torch can use here, and how many devices of each."""
+    if hasattr(torch, "accelerator"):
+        current = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
+        return [] if current is None else [(current.type, torch.accelerator.device_count())]
+    # Before torch 2.6 each kind is asked for by its own name.
+    kinds = [("cuda", torch.cuda), ("xpu", getattr(torch, "xpu", None))]
+    found = [(kind, module.device_count()) for kind, module in kinds if module is not None and module.is_available()]
+    return [*found, ("mps", 1)] if torch.backends.mps.is_available() else found
 
 
 def _plain_tensor(tensor: Any) -> Any:

@@ -235,7 +235,7 @@ class Harness:
         if isinstance(launched, Failure):
             finding = Finding(status=launched.status, cause=launched.cause, evidence=launched.message)
             return Proof(finding, ()), _Apart("none")
-        computes_in = BACKENDS[cell.variant.backend].dtypes
+        computes_in = BACKENDS[cell.variant.backend].computes_in(cell.device)
         with launched as subject:
             recorder = Recorder(subject) if exchange is not None and isinstance(subject, Worker) else None
             asked = subject if recorder is None else recorder

@@ -296,10 +296,12 @@ def _cell(
                 evidence=f"{variant.backend} sees no device {device!r} here; it sees {', '.join(available)}",
             )
         )
-    elif dtype not in BACKENDS[variant.backend].dtypes:
-        computes = ", ".join(BACKENDS[variant.backend].dtypes)
+    elif dtype not in BACKENDS[variant.backend].computes_in(device):
+        computes = ", ".join(BACKENDS[variant.backend].computes_in(device))
+        where = "" if dtype not in BACKENDS[variant.backend].dtypes else f" on {device}"
         obstacle = Finding(
-            status=Status.UNSUPPORTED, evidence=f"{variant.backend} does not compute in {dtype}, only in {computes}"
+            status=Status.UNSUPPORTED,
+            evidence=f"{variant.backend} does not compute in {dtype}{where}, only in {computes}",
         )
     # What is missing was asked for: the data by the problem's name, the backend or device by the variant's or its own.
     required = data.required if data.problem is None else named

@@ -53,7 +53,7 @@ class InProcess:
 
     def call(self, problem: Problem, n_iters: int, dtype: Dtype) -> Answer | Failure:
         """Run ``n_iters`` iterations in ``dtype``, here and now; see `bench.proof.subject.Subject`."""
-        if dtype.name not in self._backend.dtypes:
+        if dtype.name not in self._backend.computes_in(self._device):
             return Failure(Status.UNSUPPORTED, None, f"{self._backend.name} does not compute in {dtype.name}")
         data = Data(encode(problem.x, dtype), encode(problem.y, dtype), problem.x.shape, problem.y.shape, dtype)
         b0 = None if problem.b0 is None else encode(problem.b0, dtype)

@@ -7,7 +7,7 @@ Nothing is pickled, and the judge checks every length against what was due befor
 import json
 import struct
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from enum import IntEnum
 from functools import lru_cache
 from typing import Any
@@ -15,6 +15,7 @@ from typing import Any
 from bench.backends import ArrayFacts
 from bench.dtypes import Dtype
 from bench.proof.contract import Due, RawArray, RawReply, Trouble
+from bench.proof.subject import DeviceReport, Watch
 
 MAGIC = b"gdb1"
 HEADER = struct.Struct("<4sBB2xIQqdQQQ")
@@ -27,6 +28,13 @@ META_LIMIT_BYTES = 1 << 20
 NO_BLOCKS = (0, 0, 0)
 INPUTS = ("x", "y", "w0", "b0")
 HAS_BIAS = 1
+"""A flag of a call; the others are those of `bench.proof.subject.Watch`."""
+
+DEVICE_VERSION = 1
+"""Of what an answer says of its device."""
+
+REPORT_LIMIT = 1 << 62
+"""No number of a report is as large."""
 
 
 class Kind(IntEnum):
@@ -38,6 +46,7 @@ class Kind(IntEnum):
     DESCRIBE = 4
     DEVICES = 5
     MEMORY = 6
+    LATENCIES = 7
     DONE = 16
     ANSWER = 17
     TROUBLE = 18
@@ -167,11 +176,22 @@ def pack_reply(reply: RawReply, sequence: int, own_ns: int = 0) -> tuple[bytes, 
     arrays = (reply.w, reply.b, reply.losses)
     blocks = [array.data if array is not None else b"" for array in arrays]
     facts = tuple(array.facts if array is not None else None for array in arrays)
-    return pack(Kind.ANSWER, sequence, _answer_json(facts, reply.changed), blocks, n_iters=own_ns), blocks
+    meta = _answer_json(facts, reply.changed)
+    if reply.device is not None:
+        said = json_bytes({"version": DEVICE_VERSION, **asdict(reply.device)})
+        meta = meta[:-1] + b',"device":' + said + b"}"
+    return pack(Kind.ANSWER, sequence, meta, blocks, n_iters=own_ns), blocks
 
 
-def read_reply(frame: Frame, due: Due, dtype: Dtype, device: str) -> RawReply:
+def read_reply(frame: Frame, due: Due, dtype: Dtype, device: str, watch: Watch = Watch.NOTHING) -> RawReply:
     """The judge's reading of a worker's answer.
+
+    Args:
+        frame: the answer.
+        due: the shapes that were due.
+        dtype: the format that was due.
+        device: where the arrays were to be.
+        watch: what the worker was asked to look at; unasked it may say nothing of its device.
 
     Raises:
         ProtocolError: a block has not the length that its facts ask for, or the JSON is not that of an answer.
@@ -182,7 +202,8 @@ def read_reply(frame: Frame, due: Due, dtype: Dtype, device: str) -> RawReply:
     if frame.header.kind != Kind.ANSWER:
         raise ProtocolError(f"is of kind {frame.header.kind}, not an answer")
     meta = frame.meta
-    if not isinstance(meta, dict) or set(meta) != {"arrays", "changed"}:
+    wanted_keys = {"arrays", "changed", "device"} if watch else {"arrays", "changed"}
+    if not isinstance(meta, dict) or set(meta) != wanted_keys:
         raise ProtocolError("has JSON that is not an answer's")
     listed, changed = meta["arrays"], meta["changed"]
     if not isinstance(listed, list) or len(listed) != 3 or not _is_subset(changed, INPUTS):
@@ -195,7 +216,23 @@ def read_reply(frame: Frame, due: Due, dtype: Dtype, device: str) -> RawReply:
         if len(block) != wanted:
             raise ProtocolError(f"has a block of {len(block)} bytes where {wanted} were due")
         arrays.append(None if facts is None else RawArray(facts, bytes(block)))
-    return RawReply(arrays[0], arrays[1], arrays[2], tuple(changed))
+    said = read_report(meta["device"]) if watch else None
+    return RawReply(arrays[0], arrays[1], arrays[2], tuple(changed), device=said)
+
+
+def read_report(said: object) -> DeviceReport:
+    """What a worker says of its device: whole numbers from 0 on, or nothing.
+
+    Raises:
+        ProtocolError: it is anything else, or of another version.
+    """
+    names = [field.name for field in fields(DeviceReport)]
+    if not isinstance(said, dict) or set(said) != {"version", *names} or said["version"] != DEVICE_VERSION:
+        raise ProtocolError("has JSON that is no report of a device")
+    numbers = [said[name] for name in names]
+    if not all(each is None or (type(each) is int and 0 <= each < REPORT_LIMIT) for each in numbers):
+        raise ProtocolError("has JSON that is no report of a device")
+    return DeviceReport(*numbers)
 
 
 def is_due(facts: ArrayFacts | None, shape: tuple[int, ...] | None, dtype: Dtype, device: str) -> bool:

@@ -6,10 +6,12 @@ from pathlib import Path
 
 from bench.backends import ArrayFacts, Backend, Buffer, NotAnArrayError, type_name
 from bench.dtypes import Dtype
+from bench.judge.accelerator import accelerator_of
 from bench.judge.loading import Loaded, described, last_line_in
 from bench.judge.protocol import ROW, is_due
 from bench.problems.problem import Array, Problem
 from bench.proof.contract import Due, RawArray, RawReply, Trouble
+from bench.proof.subject import DeviceReport, Watch
 from bench.variants.contract import Descent, Unsupported
 
 
@@ -40,13 +42,17 @@ class Data:
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """What one call adds to the data: the start, the learning rate, the number of iterations, and perhaps a row."""
+    """What one call adds to the data: the start, the learning rate, the number of iterations, and perhaps a row.
+
+    On an accelerator it may ask besides what the device did.
+    """
 
     w0: Buffer
     b0: Buffer | None
     lr: float
     n_iters: int
     row: Buffer | None = None
+    watch: Watch = Watch.NOTHING
 
 
 class Runner:
@@ -72,6 +78,12 @@ class Runner:
         self._directory = Path(loaded.file).parent
         self._backend = backend
         self._device = device
+        self._accelerator = accelerator_of(backend.name, device)
+
+    @property
+    def device_id(self) -> str | None:
+        """What names the device on this machine; ``None`` where nothing does, and for the CPU."""
+        return None if self._accelerator is None else self._accelerator.identity()
 
     def run(self, data: Data, start: Start) -> RawReply:
         """Run the variant; whatever it raises becomes part of the reply."""
@@ -82,17 +94,25 @@ class Runner:
             problem = self._place(data, start, due)
             gc.disable()
             try:
-                descent = self._function(problem, start.n_iters)
+                descent, report = self._ran(problem, start)
                 self._backend.synchronise(self._device)
             finally:
                 gc.enable()
-            return self._read(descent, problem, data, start, due)
+            reply = self._read(descent, problem, data, start, due)
+            return reply if report is None else replace(reply, device=report)
         except self._catches as error:
             return self._trouble(error)
 
     def peak_device_bytes(self) -> int | None:
         """The most memory of its device that the arrays took; ``None`` on a CPU."""
         return self._backend.peak_device_bytes(self._device)
+
+    def _ran(self, problem: Problem, start: Start) -> tuple[object, DeviceReport | None]:
+        if not start.watch:
+            return self._function(problem, start.n_iters), None
+        if self._accelerator is None:
+            return self._function(problem, start.n_iters), DeviceReport()
+        return self._accelerator.watched(lambda: self._function(problem, start.n_iters), start.n_iters, start.watch)
 
     def _place(self, data: Data, start: Start, due: Due) -> Problem:
         place, dtype, device = self._backend.place, data.dtype, self._device

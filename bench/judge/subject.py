@@ -10,13 +10,14 @@ import numpy as np
 from bench.backends import Backend
 from bench.dtypes import Dtype, FloatArray, encode
 from bench.errors import UsageError
+from bench.judge.device_lock import DeviceLock
 from bench.judge.mechanisms import ALL, Mechanism, Mechanisms
 from bench.judge.process import WorkerProcess
 from bench.judge.protocol import HAS_BIAS, Frame, Kind, ProtocolError, due_blocks, pack, pack_row, read_reply
 from bench.judge.segment import SealedSegment
 from bench.problems.problem import ChangedProblem, Problem
 from bench.proof.contract import Due, judge_reply
-from bench.proof.subject import Answer, Failure
+from bench.proof.subject import Answer, Failure, Watch
 from bench.proof.verdict import Status
 
 
@@ -42,6 +43,7 @@ class Request:
         row_block: the same for a worker whose data are not in a segment.
         limits: the most bytes of each block of the reply.
         during: what the worker is doing meanwhile, for messages.
+        watch: what the worker looks at besides.
     """
 
     problem: Problem
@@ -53,9 +55,10 @@ class Request:
     row_block: bytes
     limits: tuple[int, int, int]
     during: str
+    watch: Watch
 
     @classmethod
-    def of(cls, problem: Problem, n_iters: int, dtype: Dtype) -> Self:
+    def of(cls, problem: Problem, n_iters: int, dtype: Dtype, watch: Watch = Watch.NOTHING) -> Self:
         """Make a call ready.
 
         Raises:
@@ -70,7 +73,7 @@ class Request:
             row_block = pack_row(problem.row, x, y)
         start = (encode(problem.w0, dtype), b"" if problem.b0 is None else encode(problem.b0, dtype))
         limits = due_blocks(due, dtype.itemsize)
-        return cls(problem, n_iters, dtype, due, start, rows, row_block, limits, f"call of {n_iters} iterations")
+        return cls(problem, n_iters, dtype, due, start, rows, row_block, limits, f"call of {n_iters} iterations", watch)
 
     @property
     def base(self) -> Problem:
@@ -80,7 +83,7 @@ class Request:
     @property
     def flags(self) -> int:
         """The flags of the request's header."""
-        return HAS_BIAS if self.problem.b0 is not None else 0
+        return int(self.watch) | (HAS_BIAS if self.problem.b0 is not None else 0)
 
     @property
     def lr(self) -> float:
@@ -94,6 +97,7 @@ class Worker:
     After a crash or a time-out each further call answers with the failure that ended the process.
 
     Attributes:
+        device_id: what names its device on this machine, by the worker's own account; ``None`` where nothing does.
         last_reply: what the last call was answered with, as it came; ``None`` where no frame of an answer came.
     """
 
@@ -107,7 +111,11 @@ class Worker:
         call_seconds: float,
         data_seconds: float,
         mechanisms: Mechanisms = ALL,
+        device_id: str | None = None,
+        lock: DeviceLock | None = None,
     ) -> None:
+        self._lock = lock
+        self.device_id = device_id
         self._process = process
         self._backend = backend
         self._device = device
@@ -155,6 +163,8 @@ class Worker:
         """Kill the process group and reap it."""
         self._process.close()
         self._unseal()
+        if self._lock is not None:
+            self._lock.release()
 
     def call(self, problem: Problem, n_iters: int, dtype: Dtype) -> Answer | Failure:
         """Run ``n_iters`` iterations in ``dtype``, and check the reply against the contract.
@@ -171,7 +181,11 @@ class Worker:
         Raises:
             UsageError: the start does not fit the data, or ``n_iters`` is negative.
         """
-        request = Request.of(problem, n_iters, dtype)
+        return self.watch(problem, n_iters, dtype, Watch.NOTHING)
+
+    def watch(self, problem: Problem, n_iters: int, dtype: Dtype, watch: Watch) -> Answer | Failure:
+        """As `call`; the worker looks besides at what its accelerator does, and says so in the answer."""
+        request = Request.of(problem, n_iters, dtype, watch)
         if self._process.ended is None:
             failure = self.hold(request)
             if failure is not None:
@@ -190,7 +204,7 @@ class Worker:
     def hold(self, request: "Request") -> Failure | None:
         """See to it that the worker holds the data of a request; a failure where it does not take them."""
         self.last_reply = None
-        if request.dtype.name not in self._backend.dtypes:
+        if request.dtype.name not in self._backend.computes_in(self._device):
             return Failure(Status.UNSUPPORTED, None, f"{self._backend.name} does not compute in {request.dtype.name}")
         return self._send_data(request.base, request.dtype)
 
@@ -232,7 +246,7 @@ class Worker:
             return sent
         frame, elapsed_ns = sent
         try:
-            raw = read_reply(frame, request.due, request.dtype, self._device)
+            raw = read_reply(frame, request.due, request.dtype, self._device, request.watch)
         except ProtocolError as error:
             return self._process.forged(error, request.during)
         self.last_reply = frame

@@ -15,6 +15,7 @@ from dataclasses import asdict, replace
 from bench.backends import backend_named
 from bench.dtypes import dtype_named
 from bench.errors import UnavailableError
+from bench.judge.accelerator import accelerator_of
 from bench.judge.channel import WorkerChannel
 from bench.judge.confinement import limit_memory
 from bench.judge.loading import LoadError, extend_path, load_function, refuse_from, registered_by
@@ -24,6 +25,7 @@ from bench.judge.protocol import HAS_BIAS, Frame, Kind, json_bytes, pack, pack_r
 from bench.judge.running import Data, Runner, Start
 from bench.judge.segment import mapped
 from bench.proof.contract import RawReply, Trouble
+from bench.proof.subject import Watch
 from bench.variants.contract import VariantFunction
 
 REQUESTS_DESCRIPTOR = 3
@@ -71,7 +73,7 @@ class Worker:
         if self._around is not None:
             loaded = replace(loaded, function=self._around(loaded.function))
         self._runner = Runner(loaded, backend, meta["device"])
-        return {"file": loaded.file[-1000:], "memory_limited": limited}
+        return {"file": loaded.file[-1000:], "memory_limited": limited, "device_id": self._runner.device_id}
 
     def _hold(self, frame: Frame) -> object:
         meta, (x, y, _) = frame.meta, frame.blocks
@@ -92,11 +94,16 @@ class Worker:
     def _memory(self, frame: Frame) -> object:  # noqa: ARG002 - an answer like the others
         return None if self._runner is None else self._runner.peak_device_bytes()
 
+    def _latencies(self, frame: Frame) -> object:
+        accelerator = accelerator_of(frame.meta["backend"], frame.meta["device"])
+        return None if accelerator is None else accelerator.latencies()
+
     def _call(self, frame: Frame) -> RawReply:
         if self._runner is None or self._data is None:
             raise RuntimeError("the judge asked for a call before it had sent a target and data")
         header, (w0, b0, row) = frame.header, frame.blocks
-        start = Start(w0, b0 if header.flags & HAS_BIAS else None, header.lr, header.n_iters, row if row else None)
+        watch = Watch(header.flags & ~HAS_BIAS)
+        start = Start(w0, b0 if header.flags & HAS_BIAS else None, header.lr, header.n_iters, row or None, watch)
         return self._runner.run(self._data, start)
 
     _requests: dict[Kind, Callable[["Worker", Frame], object]] = {  # noqa: RUF012 - a table, never written to
@@ -105,6 +112,7 @@ class Worker:
         Kind.DESCRIBE: _describe,
         Kind.DEVICES: _devices,
         Kind.MEMORY: _memory,
+        Kind.LATENCIES: _latencies,
     }
 
 

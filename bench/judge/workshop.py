@@ -12,6 +12,7 @@ from typing import Any, Self
 from bench.backends import backend_named, canonical_device
 from bench.errors import UnavailableError
 from bench.judge import segment
+from bench.judge.device_lock import DeviceLock, lock_file
 from bench.judge.forkserver import THREAD_VARIABLES, ForkServer, ServerBrokenError, ServerGoneError
 from bench.judge.isolation import isolation, presence
 from bench.judge.lane import OWN, Lane, harness_alone
@@ -148,6 +149,12 @@ class Workshop:
         if isinstance(reply, Failure):
             self._discard(process)
             return reply
+        device_id = reply["device_id"]
+        try:
+            lock = None if device == "cpu" else DeviceLock(lock_file(device, device_id), device)
+        except BaseException:
+            self._discard(process)
+            raise
         process.own_file = reply["file"]
         if reply["memory_limited"]:
             process.at_work[Mechanism.MEMORY_LIMIT] = ""
@@ -159,6 +166,8 @@ class Workshop:
             call_seconds=self._limits.call_seconds,
             data_seconds=self._limits.start_seconds,
             mechanisms=self._mechanisms,
+            device_id=device_id,
+            lock=lock,
         )
 
     def presence(self) -> dict[str, str]:
@@ -205,6 +214,36 @@ class Workshop:
                 self._ask_devices(backend) if backend_named(backend).may_have_accelerator() else ["cpu"]
             )
         return list(self._devices[backend])
+
+    def latencies(self, backend: str, device: str) -> dict[str, float] | Failure:
+        """What launching work on a device costs, measured in a fresh process that no variant is in.
+
+        Args:
+            backend: the library that launches.
+            device: one of its `devices`.
+
+        Returns:
+            Nanoseconds by name, as `bench.judge.accelerator.Accelerator.latencies` describes them; empty for the CPU,
+            and without those that the device does not give. Or why there is no answer.
+        """
+        device = canonical_device(device)
+        try:
+            self._require_device(backend, device)
+        except UnavailableError as error:
+            return Failure(Status.UNAVAILABLE, None, str(error))
+        if device == "cpu":
+            return {}
+        process = self._process(backend, "spawn")
+        if isinstance(process, Failure):
+            return process
+        try:
+            asked = {"backend": backend, "device": device}
+            reply = self._asked(process, Kind.LATENCIES, asked, "measuring of launch latencies")
+        finally:
+            self._discard(process)
+        if isinstance(reply, Failure):
+            return reply
+        return {} if reply is None else {name: ns for name, ns in reply.items() if ns is not None and ns > 0}
 
     def _ask_devices(self, backend: str) -> list[str]:
         process = self._process(backend, "spawn")
@@ -280,8 +319,13 @@ class Workshop:
 
 def _well_formed(kind: Kind, reply: object) -> bool:
     match kind, reply:
-        case Kind.LOAD, {"file": str(), "memory_limited": bool()}:
+        case Kind.LOAD, {"file": str(), "memory_limited": bool(), "device_id": None | str()}:
             return True
+        case Kind.LATENCIES, None:
+            return True
+        case Kind.LATENCIES, dict(named):
+            numbers = all(ns is None or type(ns) is float for ns in named.values())
+            return numbers and tuple(named) == ("launch_ns", "replay_ns", "graph_kernel_ns")
         case Kind.DEVICES, list(names):
             return all(isinstance(name, str) for name in names)
         case Kind.DESCRIBE, list(variants):

@@ -11,7 +11,7 @@ import numpy as np
 from bench.backends import ArrayFacts, canonical_device
 from bench.dtypes import Dtype, FloatArray, decode
 from bench.problems.problem import Problem
-from bench.proof.subject import Answer, Failure
+from bench.proof.subject import Answer, DeviceReport, Failure
 from bench.proof.verdict import Status
 
 
@@ -70,6 +70,7 @@ class RawReply:
         cpu_ns: processor time of the worker during the call.
         queue_ns: time that the worker waited for a processor during the call.
         between_ns: processor time that the worker and its helpers took since the call before.
+        device: what the worker says of its device, where it was asked.
     """
 
     w: RawArray | None = None
@@ -82,6 +83,7 @@ class RawReply:
     cpu_ns: int = 0
     queue_ns: int = 0
     between_ns: int = 0
+    device: DeviceReport | None = None
 
     def timed(self, elapsed_ns: int, cpu_ns: int, queue_ns: int, between_ns: int = 0) -> "RawReply":
         """The same reply, with what the judge's clocks say of it."""
@@ -155,7 +157,7 @@ def judge_reply(
         if finite and not np.isfinite(values).all():
             return _broken("not-finite", _not_finite(name, values))
     spent = (raw.elapsed_ns, raw.cpu_ns, raw.queue_ns, raw.between_ns)
-    return Answer(arrays["w"], arrays.get("b"), arrays.get("losses"), *spent)
+    return Answer(arrays["w"], arrays.get("b"), arrays.get("losses"), *spent, raw.device)
 
 
 _Returned = list[tuple[str, RawArray | None, tuple[int, ...] | None]]

@@ -125,6 +125,16 @@ TIMING_COLUMNS: tuple[Column, ...] = (
     ("n_small", "Int64", "Iterations of the short timed calls"),
     ("n_large", "Int64", "Iterations of the long timed calls"),
     ("threads", "Int64", "Threads that the worker's array library may use"),
+    (
+        "cold_ns_per_iter",
+        "Float64",
+        "Device time of an iteration after the L2 cache was flushed, in nanoseconds; missing on a CPU",
+    ),
+    ("hot_ns_per_iter", "Float64", "Device time of an iteration with all launches queued, in nanoseconds"),
+    ("host_ns_per_iter", "Float64", "Host time to start an iteration, before anything is waited for, in nanoseconds"),
+    ("sm_clock_mhz", "Float64", "Median clock of the device around the timed calls, by NVML, in MHz"),
+    ("cycles_per_iter", "Float64", "`ns_per_iter` in cycles of `sm_clock_mhz`"),
+    ("peak_device_bytes", "Int64", "The most memory of the device that the timed calls took; missing on a CPU"),
     ("note", "string", "The noise, named in words; empty when the machine was quiet"),
 )
 
@@ -210,6 +220,12 @@ def timing_record(timing: "Timing") -> dict[str, object]:
         "n_small": timing.n_small,
         "n_large": timing.n_large,
         "threads": timing.threads,
+        "cold_ns_per_iter": timing.cold_ns_per_iter,
+        "hot_ns_per_iter": timing.hot_ns_per_iter,
+        "host_ns_per_iter": timing.host_ns_per_iter,
+        "sm_clock_mhz": timing.sm_clock_mhz,
+        "cycles_per_iter": timing.cycles_per_iter,
+        "peak_device_bytes": timing.peak_device_bytes,
         "note": timing.note,
     }
 
@@ -300,7 +316,7 @@ def fault_in(records: Sequence[object], columns: Sequence[Column]) -> str | None
 
 ADDED_LATER = {
     "peak_memory_bytes", "peak_device_bytes", "bytes_per_iter", "operations_per_iter", "work_class", "limited_by",
-    "limit_note",
+    "limit_note", "cold_ns_per_iter", "hot_ns_per_iter", "host_ns_per_iter", "sm_clock_mhz", "cycles_per_iter",
 }  # fmt: skip
 """Columns that runs of an earlier gdbench lack; there they are missing in every row."""
 

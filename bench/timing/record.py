@@ -13,6 +13,7 @@ class Flag(StrEnum):
     BETWEEN_CALLS = "worked between calls"
     IDLE = "waited for something else than a processor"
     SETUP = "set-up hides the iterations"
+    DEVICE = "did not use the device"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +38,13 @@ class Timing:
         work_class: how it may come to its update at that speed; a `bench.timing.limits.work.WorkClass`.
         limited_by: what binds it; a `bench.timing.limits.bound.Term`.
         limit_note: the same in words; empty where the limit was not measured.
+        cold_ns_per_iter: the device's time for one iteration after its L2 cache was flushed, by device events; this and
+            the next two are the worker's own account, and ``None`` on a CPU or where they cannot be true.
+        hot_ns_per_iter: the device's time for an iteration with all launches queued, by device events.
+        host_ns_per_iter: the host's time to start an iteration, until the variant has returned.
+        sm_clock_mhz: the median clock of the device around the blocks, by NVML; ``None`` where it does not say.
+        cycles_per_iter: ``ns_per_iter`` in cycles of that clock.
+        peak_device_bytes: the most memory of the device that the timed calls took; ``None`` on a CPU.
         queue_share: share of the timed wall time that the worker waited for a processor, 0 to 1.
         dispersion: IQR over median of the slopes of all launches, those left out too.
         setup_share: share of set-up in the largest call, 0 to 1.
@@ -74,6 +82,12 @@ class Timing:
     work_class: str | None = None
     limited_by: str | None = None
     limit_note: str = ""
+    cold_ns_per_iter: float | None = None
+    hot_ns_per_iter: float | None = None
+    host_ns_per_iter: float | None = None
+    sm_clock_mhz: float | None = None
+    cycles_per_iter: float | None = None
+    peak_device_bytes: int | None = None
 
     def __post_init__(self) -> None:
         given: object = self.verdict

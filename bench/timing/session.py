@@ -13,10 +13,11 @@ from bench.dtypes import Dtype
 from bench.errors import UsageError
 from bench.judge.mechanisms import ALL, Mechanism, Mechanisms
 from bench.problems.problem import Problem
-from bench.proof.subject import Answer, Failure, Subject
+from bench.proof.subject import Answer, Failure, Subject, Watch, Watched, watched
 from bench.proof.verdict import ProvedVerdict
 from bench.timing.asleep import NOTICED_NS, asleep_ns
 from bench.timing.collector import no_collector
+from bench.timing.device import DeviceWatch
 from bench.timing.interval import PATIENCE, conclude
 from bench.timing.plan import Budget, Plan, calibrate, refined
 from bench.timing.record import Rejected, Timing, Void
@@ -141,14 +142,20 @@ class _Cell:
     launches: list[Launch] = field(default_factory=list)
     launched: int = 0
     starts: int = 0
+    device: DeviceWatch = field(default_factory=DeviceWatch)
 
     def launch(self, order: random.Random, budget: Budget, wanted: int, deadline: float) -> Outcome | None:
         self.launched += 1
         asleep_before_ns = asleep_ns()
         try:
             with self.job.launcher() as subject:
+                looking = None if self.job.on_cpu else watched(subject)
+                if looking is not None:
+                    self.device.begin(looking)
                 first = self._call(subject, 1)
                 plan, samples = self._planned(subject, order, budget)
+                if looking is not None:
+                    self._look(looking, plan)
         except _Ended as ended:
             return ended.outcome
         if asleep_ns() - asleep_before_ns > NOTICED_NS:
@@ -156,7 +163,7 @@ class _Cell:
             self.plan = self.plan if self.launches else None
             return None
         self.launches.append(Launch(first.elapsed_ns, samples))
-        return conclude(
+        outcome = conclude(
             self.job.verdict,
             plan,
             self.launches,
@@ -166,6 +173,20 @@ class _Cell:
             on_cpu=self.job.on_cpu,
             mechanisms=self.mechanisms,
         )
+        return outcome if self.job.on_cpu else self.device.applied(outcome)
+
+    def _look(self, subject: Watched, plan: Plan) -> None:
+        def ask(n: int, watch: Watch) -> Answer:
+            problem = self._problem()
+            return self._checked(problem, n, subject.watch(problem, n, self.job.dtype, watch))
+
+        try:
+            self.device.look(subject, plan, ask)
+        except _Ended as ended:
+            if isinstance(ended.outcome, Rejected):
+                raise
+            # The timed calls are made and right; what the device did stays unknown.
+            self.device.remark(f"the device was not watched: {ended.outcome.message}")
 
     def _planned(self, subject: Subject, order: random.Random, budget: Budget) -> tuple[Plan, tuple[Sample, ...]]:
         if self.plan is None:
@@ -193,7 +214,8 @@ class _Cell:
             for _ in range(budget.stretch):
                 for _ in range(plan.samples):
                     order.shuffle(pair)
-                    samples += [self._call(subject, self._length(plan, n, order)) for n in pair]
+                    made = [self._block(subject, self._length(plan, n, order)) for n in pair]
+                    samples += [sample for sample in made if sample is not None]
                 long_enough = sum(sample.elapsed_ns for sample in samples) >= budget.longest_ns / 2
                 if long_enough or settled(samples, plan, quickest_ns):
                     break
@@ -206,17 +228,27 @@ class _Cell:
     def _length(self, plan: Plan, n: int, order: random.Random) -> int:
         return plan.drawn(n, order) if Mechanism.RANDOM_LENGTHS in self.mechanisms else n
 
+    def _block(self, subject: Subject, n: int) -> Sample | None:
+        return self.device.clocks.block(lambda: self._call(subject, n))
+
     def _call(self, subject: Subject, n: int) -> Sample:
+        problem = self._problem()
+        reply = self._checked(problem, n, subject.call(problem, n, self.job.dtype))
+        if Mechanism.PROCESSOR_TIME not in self.mechanisms:
+            return Sample(n, reply.elapsed_ns, 0, 0)
+        return Sample(n, reply.elapsed_ns, reply.cpu_ns, reply.queue_ns, reply.between_ns)
+
+    def _problem(self) -> Problem:
         problem = self.job.start(self.starts)
         if Mechanism.FRESH_DATA in self.mechanisms:
             self.starts += 1
-        reply = subject.call(problem, n, self.job.dtype)
+        return problem
+
+    def _checked(self, problem: Problem, n: int, reply: Answer | Failure) -> Answer:
         if isinstance(reply, Failure):
             raise _Ended(reply)
         checked = Mechanism.CHECKED_ANSWERS in self.mechanisms
         complaint = self.job.check(problem, n, reply) if checked else None
         if complaint is not None:
             raise _Ended(Rejected(f"a timed call of {n} iterations was answered wrongly: {complaint}"))
-        if Mechanism.PROCESSOR_TIME not in self.mechanisms:
-            return Sample(n, reply.elapsed_ns, 0, 0)
-        return Sample(n, reply.elapsed_ns, reply.cpu_ns, reply.queue_ns, reply.between_ns)
+        return reply

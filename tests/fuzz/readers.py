@@ -4,11 +4,14 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from bench.dtypes import DTYPES
 from bench.errors import UsageError
 from bench.gate.config import read_gate
 from bench.judge.exchange import read_exchange
-from bench.judge.protocol import HEADER, ProtocolError, unpack_body, unpack_header
+from bench.judge.protocol import HEADER, ProtocolError, read_reply, unpack_body, unpack_header
 from bench.problems.files import load_file
+from bench.proof.contract import Due
+from bench.proof.subject import Watch
 from bench.runs.benchmark_json import read_benchmark_json
 from bench.runs.exchanges import Exchanges
 from bench.runs.frames import frame_of, load, parquet_bytes
@@ -84,6 +87,16 @@ def frame(data: bytes) -> None:
         raise UsageError(str(error)) from error
 
 
+def answer(data: bytes) -> None:
+    """An answer of a worker that was asked to look at its device: w (1, 1), b (1,), losses (2,) in float32."""
+    try:
+        header = unpack_header(data.ljust(HEADER.size, b"\x00"))
+        read = unpack_body(header, memoryview(data)[HEADER.size :])
+        read_reply(read, Due((1, 1), (1,), (2,)), DTYPES["float32"], "cuda", Watch.EVENTS)
+    except ProtocolError as error:
+        raise UsageError(str(error)) from error
+
+
 READERS: dict[str, Callable[[bytes], None]] = {
     reader.__name__: reader
     for reader in (
@@ -98,6 +111,7 @@ READERS: dict[str, Callable[[bytes], None]] = {
         exchange_file,
         exchange,
         frame,
+        answer,
     )
 }
 

@@ -1,8 +1,11 @@
 """What is installed, and arrays made of bytes and read back."""
 
+import inspect
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -77,3 +80,83 @@ def test_numpy_computes_on_the_cpu_only() -> None:
 def test_what_is_no_array_is_named(value: object, what: str) -> None:
     with pytest.raises(NotAnArrayError, match=f"^w is {what}, not a numpy.ndarray$"):
         NUMPY.facts("w", value)
+
+
+def torch_with(**modules: Any) -> Any:
+    """A torch that has these accelerators, each with its number of devices, under their own names alone."""
+    kinds = {
+        kind: SimpleNamespace(device_count=lambda count=count: count, is_available=lambda count=count: count > 0)
+        for kind, count in ({"cuda": 0, "xpu": 0, "mps": 0} | modules).items()
+    }
+    mps = kinds.pop("mps")
+    return SimpleNamespace(**kinds, backends=SimpleNamespace(mps=mps))
+
+
+@pytest.mark.parametrize(
+    ("modules", "devices"),
+    [
+        ({}, ["cpu"]),
+        ({"cuda": 2}, ["cpu", "cuda", "cuda:1"]),
+        ({"xpu": 1}, ["cpu", "xpu"]),
+        ({"mps": 1}, ["cpu", "mps"]),
+    ],
+)
+def test_an_older_torch_is_asked_for_each_accelerator(
+    modules: dict[str, int], devices: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "torch", torch_with(**modules))
+    assert BACKENDS["torch"].devices() == devices
+
+
+@pytest.mark.parametrize(("kind", "count", "devices"), [("xpu", 2, ["cpu", "xpu", "xpu:1"]), (None, 0, ["cpu"])])
+def test_a_newer_torch_says_which_accelerator_it_has(
+    kind: str | None, count: int, devices: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    accelerator = SimpleNamespace(
+        is_available=lambda: count > 0,
+        current_accelerator=lambda: None if kind is None else SimpleNamespace(type=kind),
+        device_count=lambda: count,
+    )
+    monkeypatch.setitem(sys.modules, "torch", SimpleNamespace(accelerator=accelerator))
+    assert BACKENDS["torch"].devices() == devices
+
+
+def test_every_accelerator_is_waited_for_and_counted_by_its_own_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    waited: list[str] = []
+    counting = SimpleNamespace(synchronize=waited.append, max_memory_allocated=lambda device: 77)
+    mps = SimpleNamespace(synchronize=lambda: waited.append("mps"))
+    monkeypatch.setitem(sys.modules, "torch", SimpleNamespace(cuda=counting, xpu=counting, mps=mps))
+    backend = BACKENDS["torch"]
+    devices = ["cpu", "cuda:1", "xpu", "mps"]
+    for device in devices:
+        backend.synchronise(device)
+    assert waited == devices[1:]
+    assert [backend.peak_device_bytes(device) for device in devices] == [None, 77, 77, None]
+
+
+def test_apples_devices_have_no_float64() -> None:
+    assert BACKENDS["torch"].computes_in("cpu") == BACKENDS["torch"].dtypes
+    assert set(BACKENDS["torch"].dtypes) - set(BACKENDS["torch"].computes_in("mps")) == {"float64"}
+
+
+def test_the_installed_torch_has_every_call_that_is_used_on_an_accelerator() -> None:
+    torch: Any = pytest.importorskip("torch")
+    from torch.autograd.profiler_util import FunctionEvent
+    from torch.profiler import ProfilerActivity, profile
+
+    names = "_sleep Event CUDAGraph graph device synchronize get_device_properties memory_stats max_memory_allocated"
+    assert [name for name in names.split() if not hasattr(torch.cuda, name)] == []
+    names = "Event device synchronize get_device_properties memory_stats max_memory_allocated device_count is_available"
+    assert [name for name in names.split() if not hasattr(torch.xpu, name)] == []
+    assert [name for name in ("event", "synchronize") if not hasattr(torch.mps, name)] == []
+    for event in (torch.cuda.Event, torch.xpu.Event, torch.mps.event.Event):
+        assert all(hasattr(event, name) for name in ("record", "synchronize", "elapsed_time"))
+    inspect.signature(torch.cuda._sleep).bind(1)
+    inspect.signature(torch.cuda.memory_stats).bind("cuda:1")
+    inspect.signature(torch.cuda.synchronize).bind("cuda:1")
+    inspect.signature(torch.cuda.graph).bind(object())
+    inspect.signature(torch.accelerator.current_accelerator).bind()
+    inspect.signature(profile).bind(activities=[ProfilerActivity.CUDA])
+    assert torch.autograd.DeviceType.CUDA is not None
+    fields = inspect.signature(FunctionEvent.__init__).parameters
+    assert {"name", "start_us", "end_us", "device_type", "is_user_annotation"} <= set(fields)

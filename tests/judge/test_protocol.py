@@ -27,6 +27,7 @@ from bench.judge.protocol import (
     unpack_header,
 )
 from bench.proof.contract import Due, RawArray, RawReply, Trouble
+from bench.proof.subject import DeviceReport, Watch
 
 FLOAT32 = DTYPES["float32"]
 DUE = Due((2, 3), (2,), (4,))
@@ -204,3 +205,52 @@ def test_writing_to_a_closed_pipe_says_so() -> None:
     with pytest.raises(ClosedError):
         judge.receive(LIMITS, soon())
     judge.close()
+
+
+WATCHED = RawReply(array(2, 3), array(2), array(4), ("x",), device=DeviceReport(12_000, 34_000, 512, None))
+
+
+def watched_answer(device: object) -> RawReply:
+    facts: list[object] = [None] * 3
+    meta = {"arrays": facts, "changed": []} | ({} if device is None else {"device": device})
+    return read_reply(frame_of(pack(Kind.ANSWER, 1, json_bytes(meta))), DUE, FLOAT32, "cpu", Watch.EVENTS)
+
+
+def test_what_a_device_did_survives_the_journey() -> None:
+    head, blocks = pack_reply(WATCHED, 9)
+    frame = frame_of(head + b"".join(blocks))
+    assert read_reply(frame, DUE, FLOAT32, "cpu", Watch.EVENTS) == WATCHED
+    with pytest.raises(ProtocolError, match="not an answer's"):
+        read_reply(frame, DUE, FLOAT32, "cpu")
+
+
+REPORT = {"version": 1, "device_ns": 5, "host_ns": None, "allocated_bytes": 0, "kernel_ns": None}
+
+
+def test_a_report_of_a_device_may_leave_anything_out() -> None:
+    assert watched_answer(REPORT).device == DeviceReport(5, None, 0, None)
+
+
+@pytest.mark.parametrize(
+    "device",
+    [
+        REPORT | {"version": 2},
+        REPORT | {"device_ns": -1},
+        REPORT | {"device_ns": 1 << 62},
+        REPORT | {"device_ns": 5.0},
+        REPORT | {"device_ns": True},
+        REPORT | {"device_ns": "5"},
+        REPORT | {"more": 1},
+        {name: each for name, each in REPORT.items() if name != "kernel_ns"},
+        [],
+        5,
+    ],
+)
+def test_a_forged_report_of_a_device_is_refused(device: object) -> None:
+    with pytest.raises(ProtocolError, match="no report of a device"):
+        watched_answer(device)
+
+
+def test_a_report_that_was_asked_for_and_is_not_there_is_refused() -> None:
+    with pytest.raises(ProtocolError, match="not an answer's"):
+        watched_answer(None)

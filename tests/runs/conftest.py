@@ -73,6 +73,12 @@ def timing_row() -> Callable[..., Row]:
             "n_small": 10,
             "n_large": 500,
             "threads": 1,
+            "cold_ns_per_iter": None,
+            "hot_ns_per_iter": None,
+            "host_ns_per_iter": None,
+            "sm_clock_mhz": None,
+            "cycles_per_iter": None,
+            "peak_device_bytes": None,
             "note": "",
         }
         return row | changes

@@ -77,6 +77,12 @@ TIMING_FIELDS = [
     "n_small",
     "n_large",
     "threads",
+    "cold_ns_per_iter",
+    "hot_ns_per_iter",
+    "host_ns_per_iter",
+    "sm_clock_mhz",
+    "cycles_per_iter",
+    "peak_device_bytes",
     "note",
 ]
 ITERATE_FIELDS = ["variant", "problem", "device", "dtype", "probe", "n", "component", "observed", "exact", "bound"]

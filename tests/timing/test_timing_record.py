@@ -36,6 +36,12 @@ COLUMNS = [
     "n_small",
     "n_large",
     "threads",
+    "cold_ns_per_iter",
+    "hot_ns_per_iter",
+    "host_ns_per_iter",
+    "sm_clock_mhz",
+    "cycles_per_iter",
+    "peak_device_bytes",
     "note",
 ]
 
