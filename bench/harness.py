@@ -2,7 +2,7 @@
 
 import time as clock
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -110,7 +110,16 @@ class Harness:
 
     def plan(self, request: Request, complain: Callable[[str], None] | None = None) -> list[Cell]:
         """The cells that a request means; see `bench.plan.plan`."""
-        return plan(request, devices_of=self._workshop.devices, ask=self._ask, complain=complain)
+        cells = plan(request, devices_of=self._workshop.devices, ask=self._ask, complain=complain)
+        self.expect(cells)
+        return cells
+
+    def expect(self, cells: Iterable[Cell]) -> None:
+        """Have what these cells need imported meanwhile."""
+        if Mechanism.OWN_PROCESS in self.options.mechanisms and not self.options.in_process:
+            needed = dict.fromkeys(cell.variant.backend for cell in cells if cell.device == "cpu" and not cell.obstacle)
+            for backend in needed:
+                self._workshop.expect(backend)
 
     def presence(self) -> dict[str, str]:
         """Each mechanism by its name, with whether this machine has it."""

@@ -1,15 +1,13 @@
 """Whether one loop is slower than another: the rule, and what it says."""
 
 import math
-import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from bench.timing.interval import half_width
 from bench.timing.pingpong import ArmFailedError, PingPong
-from bench.timing.ratio import Rounds, log_ratio, typical_ns
+from bench.timing.ratio import Estimate, Rounds, log_ratio, typical_ns
 
 BASE, NULL, HEAD = range(3)
 """The arms: the base, a second copy of it that must come out alike, and what is held against it."""
@@ -66,29 +64,6 @@ class Comparison:
     def head_ns_per_iter(self) -> float | None:
         """Nanoseconds an iteration of the head."""
         return None if self.ratio is None or self.base_ns_per_iter is None else self.ratio * self.base_ns_per_iter
-
-
-@dataclass(frozen=True, slots=True)
-class Estimate:
-    """The mean logarithm of a ratio over launches, with its 95 % t-interval."""
-
-    mean: float
-    half: float
-
-    @classmethod
-    def of(cls, values: Sequence[float]) -> "Estimate":
-        """From one value a launch, two at least."""
-        return cls(statistics.fmean(values), half_width(values))
-
-    @property
-    def low(self) -> float:
-        """Its lower end."""
-        return self.mean - self.half
-
-    @property
-    def high(self) -> float:
-        """Its upper end."""
-        return self.mean + self.half
 
 
 @dataclass(slots=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from bench.backends import backend_named, canonical_device
+from bench.backends import BACKENDS, backend_named, canonical_device
 from bench.errors import UnavailableError
 from bench.judge import segment
 from bench.judge.device_lock import DeviceLock, lock_file
@@ -170,6 +170,11 @@ class Workshop:
             lock=lock,
         )
 
+    def expect(self, backend: str) -> None:
+        """Have the server of a backend import it meanwhile: on another processor, before the first launch needs it."""
+        if backend in _FORKED and Mechanism.FORK_SERVER in self._mechanisms and BACKENDS[backend].installed():
+            self._started(backend, "fork", None)
+
     def presence(self) -> dict[str, str]:
         """Each mechanism by its name, as a worker of this machine has it: ``present``, or ``absent`` and why."""
         process = self._process("numpy", "fork")
@@ -288,6 +293,11 @@ class Workshop:
         return Failure(Status.JUDGE_ERROR, None, f"no worker could be started: {gone}")
 
     def _server(self, backend: str, kind: str, python: str | None) -> ForkServer:
+        server = self._started(backend, kind, python)
+        server.wait_until_ready()
+        return server
+
+    def _started(self, backend: str, kind: str, python: str | None) -> ForkServer:
         key = (backend, kind, python)
         server = self._servers.get(key)
         if server is not None and server.running:

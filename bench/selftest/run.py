@@ -1,10 +1,11 @@
 """Running the corpus through the harness that users have: all of it proved, and what is proved timed."""
 
 import contextlib
+import math
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,22 +19,25 @@ from bench.problems.catalogue import find
 from bench.proof.subject import Failure
 from bench.proof.verdict import Status
 from bench.selftest.attacks.violence import CANARY, DAEMON
-from bench.selftest.corpus import CONTROLS, USUAL_PROBLEM, Attack, Outcome, control
+from bench.selftest.corpus import USUAL_PROBLEM, Attack, Outcome, control
 from bench.selftest.rows import Row
-from bench.timing.plan import Budget
+from bench.timing.pingpong import ArmFailedError, PingPong
+from bench.timing.plan import Budget, Plan
+from bench.timing.ratio import Estimate, log_ratio
 from bench.timing.record import Rejected, Timing, Void
 from bench.variants.contract import Variant
 
 LEAST_RATIO = 0.9
 """An attack is timed at its true cost when it does not come out cheaper than this share of its honest twin."""
 
-CONFIRMATIONS = 4
-"""How often what came out too cheap is timed again, beside its twin."""
+LAUNCH_NS = 100_000_000
+FEWEST_LAUNCHES, FEWEST_CHEAP, MOST_LAUNCHES = 3, 8, 16
+"""Of an attack beside its twin: until the interval of their ratio lies on one side of that."""
 
 OPTIONS = Options(
     limits=WorkerLimits(call_seconds=1.5, memory_bytes=1 << 30),
     launches=3,
-    budget=Budget(sampling_ns=10_000_000, longest_ns=60_000_000, total_seconds=20.0),
+    budget=Budget(sampling_ns=5_000_000, longest_ns=30_000_000, stretch=1, fewest_samples=5, total_seconds=8.0),
 )
 """Short deadlines and few launches: what is to be told apart differs by far more than a tenth."""
 
@@ -65,16 +69,25 @@ def selftest(
         machine has it.
     """
     attacks = [one for one in attacks if is_here(one.variant)]
-    honest = [variant for variant in map(control, controls) if is_here(variant)]
+    honest = [control(name) for name in controls if is_here(control(name))]
     with Harness(options) as harness:
         presence = harness.presence()
+        cells = [*map(attack_cell, attacks), *map(control_cell, honest)]
+        harness.expect(cells)
         proofs: dict[str, Seen] = {}
-        for cell in [*(attack_cell(one) for one in attacks), *(control_cell(one) for one in honest)]:
+        for cell in cells:
             if on_row is not None:
                 on_row(cell.variant.name)
             proofs[cell.variant.name] = _prove(harness, cell)
-        timed = _timed(harness, [proofs[one.name].proved for one in attacks if one.timed], proofs, honest, attacks)
-        rows = [attack_row(one, proofs[one.name], timed, presence) for one in attacks]
+        due = [one for one in attacks if one.timed and proofs[one.name].proved.verdict.proved]
+        to_be_caught = [one.name for one in due if one.outcome is not Outcome.TRUE_COST]
+        timed = _sessions(harness, proofs, [*to_be_caught, *(one.name for one in honest)])
+        beside = _besides(harness, proofs, [one for one in due if one.outcome is Outcome.TRUE_COST])
+        # What found no moment to cheat in must have cost what honest work costs.
+        beside |= _besides(harness, proofs, [one for one in due if one.name in timed and _is_plain(timed[one.name])])
+        rows = [
+            attack_row(one, proofs[one.name], timed.get(one.name), beside.get(one.name), presence) for one in attacks
+        ]
         rows += [control_row(variant, proofs[variant.name], timed.get(variant.name)) for variant in honest]
     return rows, presence
 
@@ -104,72 +117,97 @@ def _prove(harness: Harness, cell: Cell) -> Seen:
     return Seen(proved, harm())
 
 
-def _timed(
-    harness: Harness,
-    proved: Sequence[Proved],
-    proofs: Mapping[str, Seen],
-    honest: Sequence[Variant],
-    attacks: Sequence[Attack],
-) -> dict[str, Timed]:
-    """The timings of attacks, controls and twins in one session, so that they meet the same noise."""
-    names = {one.cell.variant.name for one in proved}
-    twins = {_twin_of(one) for one in attacks if one.timed}
-    beside = [proofs[one.name].proved for one in honest if one.name not in names]
-    missing = twins - {one.cell.variant.name for one in beside}
-    beside += [
-        _prove(harness, control_cell(control(name))).proved for name in CONTROLS if control(name).name in missing
-    ]
-    found = {one.cell.variant.name: one for one in harness.time([*proved, *beside])}
-    proved_by_name = {one.cell.variant.name: one for one in [*proved, *beside]}
-    for _ in range(CONFIRMATIONS):
-        cheap = [one for one in attacks if one.timed and _is_cheaper(found.get(one.name), found.get(_twin_of(one)))]
-        if not cheap:
-            break
-        # A processor has slow spells, and the honest twin may have met one: both once more, and the quicker counts.
-        once_more = dict.fromkeys([*(one.name for one in cheap), *(_twin_of(one) for one in cheap)])
-        for again in harness.time([proved_by_name[name] for name in once_more]):
-            name = again.cell.variant.name
-            found[name] = _weightier(found[name], again)
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """An attack that was compared with its honest twin.
+
+    Attributes:
+        ratio: its time an iteration over the twin's; ``None`` where the machine was too noisy to say.
+        low: lower end of its 95 % interval.
+        high: upper end.
+        doubt: what is doubtful about it; empty for honest work.
+        rejected: why there is no ratio; empty where there is one.
+    """
+
+    ratio: float | None
+    low: float
+    high: float
+    doubt: str = ""
+    rejected: str = ""
+
+
+def _sessions(harness: Harness, proofs: Mapping[str, Seen], names: Iterable[str]) -> dict[str, Timed]:
+    """The timings of those that must be rejected or flagged when they are timed, and of the controls."""
+    found = {one.cell.variant.name: one for one in harness.time([proofs[name].proved for name in names])}
     clean()
     return found
+
+
+def _besides(harness: Harness, proofs: Mapping[str, Seen], attacks: Sequence[Attack]) -> dict[str, Beside]:
+    """What is to be timed at its true cost, each in turns with its honest twin, so that both meet the same noise."""
+    twins: dict[str, Proved] = {}
+    plans: dict[str, Plan | None] = {}
+    found = {}
+    for one in attacks:
+        twin = _twin_of(one)
+        if twin not in twins:
+            twins[twin] = proofs[twin].proved if twin in proofs else harness.prove(control_cell(control(one.twin)))
+        if proofs[one.name].proved.verdict.proved and twins[twin].verdict.proved:
+            arms = [harness.arm(twins[twin], "twin"), harness.arm(proofs[one.name].proved, "attack")]
+            course = harness.course(proofs[one.name].proved)
+            game = PingPong(arms, course, harness.options.seed, LAUNCH_NS, plans.get(twin))
+            found[one.name] = _beside(game)
+            plans[twin] = game.plan
+            clean()
+    return found
+
+
+def _beside(game: PingPong) -> Beside:
+    ratios: list[float] = []
+    estimate = None
+    try:
+        for _ in range(MOST_LAUNCHES):
+            rounds = game.launch()
+            ratio = math.nan if rounds is None else log_ratio(rounds, 1, 0)
+            if math.isfinite(ratio):
+                ratios.append(ratio)
+            if len(ratios) >= FEWEST_LAUNCHES:
+                estimate = Estimate.of(ratios)
+                # An interval over few launches is soon narrow by chance: cheap is said only over many.
+                cheap = len(ratios) >= FEWEST_CHEAP and estimate.high < math.log(LEAST_RATIO)
+                if cheap or estimate.low > math.log(LEAST_RATIO):
+                    break
+    except ArmFailedError as error:
+        return Beside(None, math.nan, math.nan, rejected=str(error))
+    if estimate is None:
+        return Beside(None, math.nan, math.nan)
+    mean, low, high = (math.exp(each) for each in (estimate.mean, estimate.low, estimate.high))
+    return Beside(mean, low, high, game.doubts.get("attack", ""))
 
 
 def _twin_of(one: Attack) -> str:
     return control(one.twin).name
 
 
-def _is_cheaper(attack: Timed | None, twin: Timed | None) -> bool:
-    """Whether an attack has a number that nothing warns of, below its honest twin's."""
-    if attack is None or twin is None:
-        return False
-    mine, honest = attack.outcome, twin.outcome
-    if not (isinstance(mine, Timing) and isinstance(honest, Timing)) or mine.flags:
-        return False
-    return mine.ns_per_iter < LEAST_RATIO * honest.ns_per_iter
+def _is_plain(timed: Timed) -> bool:
+    return isinstance(timed.outcome, Timing) and not timed.outcome.flags
 
 
-def _weightier(before: Timed, again: Timed) -> Timed:
-    """A rejection or a flag before a number, the quicker of two numbers, and no number last."""
-    one, other = before.outcome, again.outcome
-    if isinstance(other, Void) or (isinstance(one, Timing) and one.flags):
-        return before
-    if not (isinstance(one, Timing) and isinstance(other, Timing)) or other.flags:
-        return again
-    return again if other.ns_per_iter < one.ns_per_iter else before
-
-
-def attack_row(one: Attack, seen: Seen, timed: Mapping[str, Timed], presence: Mapping[str, str]) -> Row:
+def attack_row(one: Attack, seen: Seen, timed: Timed | None, beside: Beside | None, presence: Mapping[str, str]) -> Row:
     """What an attack came to, beside what it must come to."""
-    finding, outcome, ratio = seen.proved.verdict.finding, timed.get(one.name), None
+    finding, ratio = seen.proved.verdict.finding, None
     evidence = finding.evidence
     if finding.status is not Status.PROVED:
         came = Outcome.REJECTED.value
         expected = one.outcome is Outcome.REJECTED and finding.status in one.statuses
         evidence = f"{finding.status}{f' ({finding.cause})' if finding.cause else ''}: {evidence}"
-    elif outcome is None:
-        came, expected = "passed", False
+    elif beside is not None:
+        came, expected, evidence = _cost_of(one, beside)
+        ratio = beside.ratio
+    elif timed is not None:
+        came, expected, evidence = _timing_of(timed)
     else:
-        came, expected, evidence, ratio = _timing_of(one, outcome, timed.get(_twin_of(one)))
+        came, expected = "passed", False
     if seen.harm:
         came, expected, evidence = "passed", False, seen.harm
     if came == "passed" and isinstance(one.caught_by, Mechanism):
@@ -190,28 +228,28 @@ def attack_row(one: Attack, seen: Seen, timed: Mapping[str, Timed], presence: Ma
     )
 
 
-def _timing_of(one: Attack, timed: Timed, twin: Timed | None) -> tuple[str, bool, str, float | None]:
+def _timing_of(timed: Timed) -> tuple[str, bool, str]:
     outcome = timed.outcome
     if isinstance(outcome, Void):
         # Whoever is given no number has gained nothing.
-        return "no number", True, outcome.reason, None
-    if isinstance(outcome, Rejected | Failure):
-        reason = outcome.reason if isinstance(outcome, Rejected) else f"{outcome.status}: {outcome.message}"
-        return Outcome.REJECTED_WHEN_TIMED.value, one.outcome in _MAY_BE_REJECTED, reason, None
-    honest = twin.outcome if twin is not None and isinstance(twin.outcome, Timing) else None
-    ratio = None if honest is None else outcome.ns_per_iter / honest.ns_per_iter
-    if outcome.flags:
-        # Whatever it was due: a flagged number is one that a reader is told not to believe.
-        return Outcome.FLAGGED.value, True, outcome.note, ratio
-    # Also where a flag was due: one that found no moment to cheat in, and cost what honest work costs, gained nothing.
-    if ratio is None or honest is None:
-        return "no number", True, "its honest twin was not timed: the machine is too busy", None
-    cheaper = ratio < LEAST_RATIO and outcome.ci_high < LEAST_RATIO * honest.ci_low
-    evidence = f"{ratio:.2f} times the cost of its honest twin, {one.twin.replace('_', ' ')}"
-    return ("passed" if cheaper else Outcome.TRUE_COST.value), not cheaper, evidence, ratio
+        return "no number", True, outcome.reason
+    if isinstance(outcome, Timing):
+        # A flagged number is one that a reader is told not to believe.
+        return (Outcome.FLAGGED.value, True, outcome.note) if outcome.flags else ("passed", False, outcome.note)
+    reason = outcome.reason if isinstance(outcome, Rejected) else f"{outcome.status}: {outcome.message}"
+    return Outcome.REJECTED_WHEN_TIMED.value, True, reason
 
 
-_MAY_BE_REJECTED = (Outcome.REJECTED_WHEN_TIMED, Outcome.FLAGGED)
+def _cost_of(one: Attack, beside: Beside) -> tuple[str, bool, str]:
+    if beside.rejected:
+        return Outcome.REJECTED_WHEN_TIMED.value, True, beside.rejected
+    if beside.doubt:
+        return Outcome.FLAGGED.value, True, beside.doubt
+    if beside.ratio is None or beside.low < LEAST_RATIO < beside.high:
+        return "no number", True, "the machine is too noisy to hold it against its honest twin"
+    twin = one.twin.replace("_", " ")
+    evidence = f"{beside.ratio:.2f} times the cost of its honest twin, {twin} ({beside.low:.2f} to {beside.high:.2f})"
+    return (Outcome.TRUE_COST.value, True, evidence) if beside.low >= LEAST_RATIO else ("passed", False, evidence)
 
 
 def control_row(variant: Variant, seen: Seen, timed: Timed | None) -> Row:

@@ -72,8 +72,9 @@ def conclude(
     samples = [sample for launch in launches for sample in launch.samples]
     queue_share = sum(sample.queue_ns for sample in samples) / max(1, sum(sample.elapsed_ns for sample in samples))
     dispersion = spread([each.slope_ns for each in usable])
-    # Of the launch with the least of it: a busy moment adds to set-up, and what is padded is padded in all of them.
-    least_share = min(each.setup_ns / each.large_ns for each in agreeing)
+    # Of the quickest calls of all launches: a busy moment adds to set-up, and what is padded is padded in every call.
+    quietest = line(samples, plan)
+    least_share = 0.0 if quietest is None else quietest.setup_ns / quietest.large_ns
     doubts = flags(samples, plan, threads=threads, setup_share=least_share, on_cpu=on_cpu)
     if Mechanism.SETUP_SHARE not in mechanisms:
         doubts.pop(Flag.SETUP, None)

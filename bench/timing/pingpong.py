@@ -1,6 +1,7 @@
 """Several loops in ping-pong: a launch of each at a time, and calls of a millisecond that alternate between them."""
 
 import random
+import statistics
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from bench.proof.verdict import ProvedVerdict
 from bench.timing.asleep import NOTICED_NS, asleep_ns
 from bench.timing.collector import no_collector
 from bench.timing.plan import GROWTH, Budget, Plan, calibrate, plan_for
-from bench.timing.ratio import SHORT_EVERY, Rounds, typical_ns
+from bench.timing.ratio import SHORT_EVERY, Rounds, setup_share, typical_ns
 
 LAUNCH_NS = 350_000_000
 FEWEST_ROUNDS, MOST_ROUNDS = 8, 150
@@ -28,9 +29,14 @@ FEWEST_ROUNDS, MOST_ROUNDS = 8, 150
 BESIDE_NS = 200_000
 """What a call costs beside its iterations: handing over, set-up, and writing the changed row."""
 
-CALLS = Budget(sampling_ns=10_000_000, target_block_ns=600_000, max_block_ns=600_000)
-"""Short calls, because a shared processor is quiet for moments only: at 0.6 ms what a hand-over costs and what set-up
-costs weigh least against each other. The slope takes set-up out, so that no share of it is asked for here."""
+CALLS = Budget(sampling_ns=10_000_000, target_block_ns=1_000_000, max_block_ns=1_000_000)
+"""Short calls, because a shared processor is quiet for moments only."""
+
+LENGTHENED_SHARE, WANTED_SHARE, FLAGGED_SHARE = 0.25, 0.15, 0.30
+"""Where set-up is more than the first of an arm's long call, calls are made longer until it is the second; where it is
+more than the third then, the arm is doubted: what is hidden in set-up is not in the slope."""
+
+LONGEST_BLOCK_NS = 8_000_000
 
 FEWEST_ITERATIONS = 12
 """Of a long call: with fewer, one iteration more or less in a random length would be a large part of it."""
@@ -135,17 +141,18 @@ class PingPong:
         course: what they are sent.
         seed: of the order of calls, their exact lengths, and the processor of each launch.
         launch_ns: how long a launch samples for, about.
-
-    Attributes:
-        doubts: what is doubtful about an arm, by its name.
+        plan: of a contest with the same base; found in the first launch where ``None``.
     """
 
-    def __init__(self, arms: Sequence[Arm], course: Course, seed: int, launch_ns: int = LAUNCH_NS) -> None:
+    def __init__(
+        self, arms: Sequence[Arm], course: Course, seed: int, launch_ns: int = LAUNCH_NS, plan: Plan | None = None
+    ) -> None:
         self._arms, self._course, self._launch_ns = arms, course, launch_ns
         self._order = random.Random(seed)  # noqa: S311 - an order that can be repeated, not a secret
-        self._plan: Plan | None = None
+        self._plan = plan
         self._calls = 0
-        self.doubts: dict[str, str] = {}
+        self._overworked: dict[str, str] = {}
+        self._shares: dict[str, list[float]] = {}
 
     @property
     def plan(self) -> Plan | None:
@@ -170,7 +177,17 @@ class PingPong:
                 self._plan, rounds = self._first(workers)
             else:
                 rounds = self._rounds(workers, self._plan)
+        if Mechanism.SETUP_SHARE in self._course.mechanisms:
+            for number, arm in enumerate(self._arms):
+                self._shares.setdefault(arm.name, []).append(setup_share(rounds, number))
         return None if asleep_ns() - slept_ns > NOTICED_NS else rounds
+
+    @property
+    def doubts(self) -> dict[str, str]:
+        """What is doubtful about an arm, by its name."""
+        hidden = {name: statistics.median(shares) for name, shares in self._shares.items()}
+        words = {name: f"spends {share:.0%} of its longest calls on set-up" for name, share in hidden.items()}
+        return {name: words[name] for name in words if hidden[name] > FLAGGED_SHARE} | self._overworked
 
     def _first(self, workers: Sequence[Paced]) -> tuple[Plan, Rounds]:
         plan = self._calibrated(workers[0])
@@ -179,6 +196,11 @@ class PingPong:
         if not typical > 0:
             return plan, rounds
         better = self._long_enough(plan_for(typical, 0.0, CALLS, self._course.max_n))
+        share = max(setup_share(rounds, number) for number in range(len(workers)))
+        if share > LENGTHENED_SHARE:
+            wanted = plan.n_large * share / (1 - share) * (1 - WANTED_SHARE) / WANTED_SHARE
+            n_large = min(int(wanted), int(LONGEST_BLOCK_NS / typical) + 1, self._course.max_n)
+            better = Plan(max(1, n_large // GROWTH), max(plan.n_large, n_large), plan.samples)
         if plan.n_large / MISLED <= better.n_large <= plan.n_large * MISLED:
             return plan, rounds
         return better, self._rounds(workers, better)
@@ -251,7 +273,9 @@ class PingPong:
         """Note an arm whose worker was on processors for longer than its calls took."""
         allowed_ns = FLAGGED_PROCESSORS * self._course.threads * sum(calls_ns) + BETWEEN_NS * len(calls_ns)
         if spent_ns > allowed_ns:
-            self.doubts[arm.name] = f"worked {spent_ns / max(1, sum(calls_ns)):.1f} times as long as its calls took"
+            self._overworked[arm.name] = (
+                f"worked {spent_ns / max(1, sum(calls_ns)):.1f} times as long as its calls took"
+            )
 
     def _fresh(self) -> Problem:
         if Mechanism.FRESH_DATA in self._course.mechanisms:

@@ -1,10 +1,14 @@
 """How many times the cost of one loop another has, from calls of both that alternate."""
 
 import math
+import statistics
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+
+from bench.timing.interval import half_width
 
 Nanoseconds = npt.NDArray[np.float64]
 
@@ -72,5 +76,39 @@ def middle(values: npt.NDArray[np.float64]) -> float:
 
 def typical_ns(rounds: Rounds, arm: int) -> float:
     """Nanoseconds an iteration of one arm, from the tenth percentile of its long calls and of its short ones."""
-    long_ns, short_ns = (float(np.quantile(times[:, arm], 0.1)) for times in (rounds.long_ns, rounds.short_ns))
+    long_ns, short_ns = _quick_ns(rounds, arm)
     return (long_ns - short_ns) / (rounds.n_long - rounds.n_short)
+
+
+def setup_share(rounds: Rounds, arm: int) -> float:
+    """The share of set-up in a long call of one arm, 0 to 1."""
+    long_ns, short_ns = _quick_ns(rounds, arm)
+    return min(1.0, max(0.0, (short_ns - rounds.n_short * typical_ns(rounds, arm)) / long_ns))
+
+
+def _quick_ns(rounds: Rounds, arm: int) -> tuple[float, float]:
+    long_ns, short_ns = (float(np.quantile(times[:, arm], 0.1)) for times in (rounds.long_ns, rounds.short_ns))
+    return long_ns, short_ns
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """The mean logarithm of a ratio over launches, with its 95 % t-interval."""
+
+    mean: float
+    half: float
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> "Estimate":
+        """From one value a launch, two at least."""
+        return cls(statistics.fmean(values), half_width(values))
+
+    @property
+    def low(self) -> float:
+        """Its lower end."""
+        return self.mean - self.half
+
+    @property
+    def high(self) -> float:
+        """Its upper end."""
+        return self.mean + self.half

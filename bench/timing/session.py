@@ -22,6 +22,7 @@ from bench.timing.interval import PATIENCE, conclude
 from bench.timing.plan import Budget, Plan, calibrate, refined
 from bench.timing.record import Rejected, Timing, Void
 from bench.timing.slope import Launch, Sample, line, settled
+from bench.timing.trust import FLAGGED_SETUP_SHARE
 
 MOST_PLANS = 2
 """How often the first launch may find that its plan was made in a busy moment."""
@@ -142,6 +143,7 @@ class _Cell:
     launches: list[Launch] = field(default_factory=list)
     launched: int = 0
     starts: int = 0
+    replans: int = 0
     device: DeviceWatch = field(default_factory=DeviceWatch)
 
     def launch(self, order: random.Random, budget: Budget, wanted: int, deadline: float) -> Outcome | None:
@@ -163,6 +165,8 @@ class _Cell:
             self.plan = self.plan if self.launches else None
             return None
         self.launches.append(Launch(first.elapsed_ns, samples))
+        if self._replanned(plan, budget):
+            return None
         outcome = conclude(
             self.job.verdict,
             plan,
@@ -174,6 +178,21 @@ class _Cell:
             mechanisms=self.mechanisms,
         )
         return outcome if self.job.on_cpu else self.device.applied(outcome)
+
+    def _replanned(self, plan: Plan, budget: Budget) -> bool:
+        """Whether the launches so far show calls that are too short beside their set-up; then they count for nothing.
+
+        That is so where the first launch met a busy moment only, and a flag would name an honest variant.
+        """
+        found = line([sample for launch in self.launches for sample in launch.samples], plan)
+        if self.replans >= MOST_PLANS or found is None or found.setup_ns <= FLAGGED_SETUP_SHARE * found.large_ns:
+            return False
+        better = refined(plan, found.slope_ns, found.setup_ns, budget, self.job.max_n)
+        if better.n_large <= plan.n_large:
+            return False
+        self.plan, self.replans = better, self.replans + 1
+        self.launches.clear()
+        return True
 
     def _look(self, subject: Watched, plan: Plan) -> None:
         def ask(n: int, watch: Watch) -> Answer:
