@@ -197,6 +197,9 @@ def _lanes(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("what the working tree is compared with")
     group.add_argument("--base", metavar="REVISION", help="a git revision, such as origin/main")
     group.add_argument("--base-python", metavar="PATH", help="another interpreter, with its own libraries")
+    group.add_argument(
+        "--instructions", action="store_true", help="count instructions too (valgrind): they decide where clocks cannot"
+    )
 
 
 def _output(parser: argparse.ArgumentParser) -> None:

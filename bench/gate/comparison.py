@@ -180,7 +180,7 @@ def _outcome(first: Estimate, fresh: Seen, every: Estimate, null: Estimate, limi
         return (Outcome.SLOWER if side > 0 else Outcome.FASTER), f"{by}, and fresh launches say so too"
     if every.half > edge:
         return Outcome.INCONCLUSIVE, f"the machine is too noisy: {by}"
-    return Outcome.SAME, f"no more than {limit - 1:.3g} apart is shown: {by}"
+    return Outcome.SAME, f"no difference beyond {100 * (limit - 1):.3g} % is shown: {by}"
 
 
 def _alarm(estimate: Estimate, limit: float) -> bool:

@@ -1,13 +1,18 @@
 """Contests: which two cells are compared, what must come of it, and the row that does."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 
+from bench.errors import UnavailableError, UsageError
 from bench.gate.comparison import DEFAULT_LIMIT, Comparison, Outcome, compare
+from bench.gate.instructions import Instructions, compare_counts, count
 from bench.harness import Harness, Proved
 from bench.plan import Cell
+from bench.proof.verdict import ProvedVerdict
 from bench.runs.records import Record
 from bench.timing.pingpong import PingPong
+from bench.timing.record import Rejected
 
 NOT_SLOWER = frozenset({Outcome.FASTER, Outcome.SAME, Outcome.INCONCLUSIVE})
 NOT_SHOWN_SLOW = frozenset({Outcome.FASTER, Outcome.INCONCLUSIVE})
@@ -47,9 +52,17 @@ class Contest:
 class Contests:
     """Comparisons with one harness; each cell is proved once, before anything of it is compared."""
 
-    def __init__(self, harness: Harness) -> None:
+    def __init__(self, harness: Harness, known: Iterable[Proved] = (), *, instructions: bool = False) -> None:
+        """Compare nothing yet.
+
+        Args:
+            harness: what proves and launches.
+            known: cells that are proved already.
+            instructions: count instructions too; they decide where the clock does not.
+        """
         self._harness = harness
-        self._proved: dict[tuple[object, ...], Proved] = {}
+        self._instructions = instructions
+        self._proved: dict[tuple[object, ...], Proved] = {(*one.cell.key, one.cell.lane): one for one in known}
 
     def row(self, contest: Contest, on_launch: Callable[[int], None] | None = None) -> Record:
         """Prove both cells, compare them, and say what came of it in one row."""
@@ -66,7 +79,28 @@ class Contests:
             self._harness.arm(head, names[1]),
         ]
         game = PingPong(arms, self._harness.course(head), self._harness.options.seed)
-        return _row(contest, compare(game, limit=contest.limit, on_launch=on_launch))
+        found = compare(game, limit=contest.limit, on_launch=on_launch)
+        return _row(contest, found) if not self._instructions else self._with_counts(contest, found, base, head)
+
+    def _with_counts(self, contest: Contest, found: Comparison, base: Proved, head: Proved) -> Record:
+        """The row with the ratio of instructions, which decides where the clock was inconclusive."""
+        try:
+            counted = [count(side.cell, ProvedVerdict(side.verdict)) for side in (base, head)]
+        except (UnavailableError, UsageError) as error:
+            return _row(contest, replace(found, reason=f"{found.reason}; no instructions: {error}"))
+        before, after = counted
+        if not isinstance(before, Instructions) or not isinstance(after, Instructions):
+            failed = before if not isinstance(before, Instructions) else after
+            why = failed.reason if isinstance(failed, Rejected) else getattr(failed, "message", "")
+            return _row(contest, replace(found, reason=f"{found.reason}; no instructions: {why}"))
+        counts = compare_counts(before, after, contest.head.variant.backend)
+        if found.outcome is Outcome.INCONCLUSIVE and not found.failed and counts.verdict is not Outcome.INCONCLUSIVE:
+            beyond = abs(math.log(counts.ratio)) > math.log(contest.limit)
+            outcome = (Outcome.SLOWER if counts.ratio > 1 else Outcome.FASTER) if beyond else Outcome.SAME
+            found = replace(
+                found, outcome=outcome, reason=f"by instructions: {counts.reason}; by the clock {found.reason}"
+            )
+        return {**_row(contest, found), "instructions_ratio": counts.ratio}
 
     def prove(self, cell: Cell) -> Proved:
         """The proof of a cell, made when it is first asked for."""
@@ -97,5 +131,6 @@ def _row(contest: Contest, found: Comparison) -> Record:
         "launches": found.launches,
         "limit": found.limit,
         "seconds": found.seconds,
+        "instructions_ratio": None,
         "as_expected": not found.failed and found.outcome in contest.may_be,
     }

@@ -4,21 +4,30 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from bench.errors import UsageError
-from bench.gate.comparison import DEFAULT_LIMIT
+from bench.gate.comparison import DEFAULT_LIMIT, Outcome
 from bench.gate.config import Requirement
 from bench.gate.contests import NOT_SHOWN_SLOW, NOT_SLOWER, Contest
+from bench.harness import Proved, Timed
 from bench.judge.lane import OWN, Lane
 from bench.plan import Cell, Request
+from bench.proof.subject import Failure
+from bench.runs.records import Record
+from bench.timing.record import Timing
 
 Planner = Callable[[Request], Sequence[Cell]]
 
 
 @dataclass(frozen=True, slots=True)
 class Demand:
-    """A proved cell, and what is asked of it."""
+    """A cell, and what is asked of it.
+
+    Attributes:
+        proved: its proof, once it has one.
+    """
 
     cell: Cell
     requirement: Requirement
+    proved: Proved | None = None
 
     def __str__(self) -> str:
         return str(self.cell)
@@ -68,3 +77,46 @@ def _rival(cell: Cell, name: str, plan: Planner) -> Cell:
         raise UsageError(f"faster_than {name!r} means {len(rivals)} variants. Name one.")
     # The very data of the cell: the arms of a contest are sent the same calls.
     return replace(rivals[0], data=cell.data)
+
+
+def limit_row(timed: Timed, within: float) -> Record:
+    """The row of a cell that must take no more than so many times the machine's limit.
+
+    Args:
+        timed: the cell after its launches.
+        within: times the limit, above 1.
+    """
+    variant, problem, device, dtype = timed.cell.key
+    outcome = timed.outcome
+    row: dict[str, object] = {
+        "base": f"{within:g} times the limit of this machine",
+        "head": variant,
+        "variant": variant,
+        "problem": problem,
+        "device": device,
+        "dtype": dtype,
+        **dict.fromkeys(("ratio", "ci_low", "ci_high", "null_ratio", "base_ns_per_iter", "head_ns_per_iter")),
+        "launches": None,
+        "limit": 1.0,
+        "seconds": 0.0,
+        "instructions_ratio": None,
+        "as_expected": not timed.failed,
+    }
+    if not isinstance(outcome, Timing):
+        reason = outcome.message if isinstance(outcome, Failure) else outcome.reason
+        return row | {"verdict": Outcome.INCONCLUSIVE.value, "reason": reason}
+    if outcome.limit_ns is None:
+        return row | {"verdict": Outcome.INCONCLUSIVE.value, "reason": f"the limit of {device} is not measured"}
+    allowed_ns = within * outcome.limit_ns
+    slow = outcome.ci_low > allowed_ns
+    return row | {
+        "verdict": (Outcome.SLOWER if slow else Outcome.SAME).value,
+        "ratio": outcome.ns_per_iter / allowed_ns,
+        "ci_low": outcome.ci_low / allowed_ns,
+        "ci_high": outcome.ci_high / allowed_ns,
+        "base_ns_per_iter": allowed_ns,
+        "head_ns_per_iter": outcome.ns_per_iter,
+        "launches": outcome.launches,
+        "reason": f"it takes {outcome.ns_per_iter / outcome.limit_ns:.3g} times the limit; {outcome.limit_note}",
+        "as_expected": not slow,
+    }

@@ -46,6 +46,7 @@ def _row(base: str, before: Record, head: str, after: Record) -> Record:
         "launches": None,
         "limit": DEFAULT_LIMIT,
         "seconds": 0.0,
+        "instructions_ratio": None,
         "as_expected": True,
     }
 

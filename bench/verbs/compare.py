@@ -36,7 +36,7 @@ def main(arguments: Arguments) -> int:
     with base_lane(arguments.base, arguments.base_python) as lane, Harness(options) as harness:
         request = _narrowed(request_of(arguments))
         contests = _of_lanes(harness, request, lane) if in_lanes else _of_variants(harness, request)
-        referee = Contests(harness)
+        referee = Contests(harness, instructions=arguments.instructions)
         with finishing(arguments) as interrupted, contest_progress(arguments, len(contests)) as shown:
             for contest in contests:
                 rows.append(referee.row(contest, shown.launched(str(contest))))
@@ -61,9 +61,10 @@ def _of_variants(harness: Harness, request: Request) -> list[Contest]:
             "folders of two runs."
         )
     base, *heads = request.targets
-    bases = {_place(cell): cell for cell in harness.plan(replace(request, targets=(base,)), complain)}
-    if len({cell.variant.name for cell in bases.values()}) > 1:
+    of_base = harness.plan(replace(request, targets=(base,)), complain)
+    if len({cell.variant.name for cell in of_base}) > 1:
         raise UsageError(f"{base} means several variants, and the base must be one. Name it.")
+    bases = {_place(cell): cell for cell in of_base}
     return [
         Contest(base=bases[_place(cell)], head=cell)
         for cell in harness.plan(replace(request, targets=tuple(heads)), complain)

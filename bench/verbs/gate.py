@@ -11,11 +11,10 @@ from bench.gate.check import asked_for, held_against
 from bench.gate.config import Requirement, read_gate
 from bench.gate.contests import Contests
 from bench.gate.lanes import base_lane
-from bench.gate.speed import Demand, contests_of
+from bench.gate.speed import Demand, contests_of, limit_row
 from bench.harness import Harness
 from bench.judge.lane import Lane
 from bench.plan import Request
-from bench.proof.verdict import Status
 from bench.recording import run_environment
 from bench.report.terminal import comparison_table
 from bench.report.text import complain
@@ -27,8 +26,8 @@ from bench.verbs.shown import code_of, console_of, contest_progress, finishing, 
 def main(arguments: Arguments) -> int:
     """``gdbench gate``."""
     asked, options = request_of(arguments), options_of(arguments)
-    if not arguments.speed and (arguments.base or arguments.base_python):
-        raise UsageError("--base and --base-python are for the speed gate. Add --speed.")
+    if not arguments.speed and (arguments.base or arguments.base_python or arguments.instructions):
+        raise UsageError("--base, --base-python and --instructions are for the speed gate. Add --speed.")
     requirements = read_gate(Path(arguments.config))
     records: list[Record] = []
     speeds: list[Record] = []
@@ -42,12 +41,15 @@ def main(arguments: Arguments) -> int:
             raise UsageError(
                 f"{arguments.config} asks nothing of the selected cells. Leave out -v and -p for all of it."
             )
+        if arguments.speed:
+            # What is not asked rightly is refused before the proofs, not after them.
+            contests_of(demands, lane, lambda request: harness.plan(request, complain))
         proved = []
         for demand in with_progress(demands, arguments):
-            verdict = harness.prove(demand.cell, iterations=demand.requirement.within).verdict
-            records.append(verdict_record(held_against(verdict, demand.requirement)))
-            if verdict.finding.status is Status.PROVED:
-                proved.append(demand)
+            proof = harness.prove(demand.cell, iterations=demand.requirement.within)
+            records.append(verdict_record(held_against(proof.verdict, demand.requirement)))
+            if proof.verdict.proved:
+                proved.append(replace(demand, proved=proof))
         if arguments.speed:
             _hold_speeds(arguments, harness, proved, lane, speeds)
     show(arguments, records)
@@ -85,12 +87,24 @@ def _demands(harness: Harness, requirements: Sequence[Requirement], asked: Reque
 def _hold_speeds(
     arguments: Arguments, harness: Harness, proved: Sequence[Demand], lane: Lane, rows: list[Record]
 ) -> None:
-    """Compare what is to be compared, each row kept as soon as it is there."""
+    """Compare what is to be compared, and time what is held against the limit; each row is kept as it comes."""
     contests = contests_of(proved, lane, lambda request: harness.plan(request, complain))
-    referee = Contests(harness)
-    with contest_progress(arguments, len(contests)) as shown:
+    within = {
+        demand.cell.key: demand.requirement.within_of_limit
+        for demand in proved
+        if demand.requirement.within_of_limit is not None
+    }
+    known = [demand.proved for demand in proved if demand.proved is not None]
+    referee = Contests(harness, known, instructions=arguments.instructions)
+    with contest_progress(arguments, len(contests) + len(within)) as shown:
         for contest in contests:
             rows.append(referee.row(contest, shown.launched(str(contest))))
+            shown.finished()
+        to_be_timed = [one for one in known if one.cell.key in within]
+        if to_be_timed:
+            harness.measure_limits(to_be_timed)
+        for timed in harness.time(to_be_timed):
+            rows.append(limit_row(timed, within[timed.cell.key]))
             shown.finished()
 
 

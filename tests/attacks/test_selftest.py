@@ -1,6 +1,7 @@
 """The self-test as a user runs it: its table, its records, its exit code; and what it makes of each outcome."""
 
 import json
+import math
 from dataclasses import replace
 
 import pytest
@@ -10,9 +11,9 @@ from bench.exit_codes import NOT_AS_EXPECTED, OK
 from bench.harness import Harness, Proved, Timed
 from bench.proof.verdict import ProvedVerdict
 from bench.selftest import corpus, run
-from bench.selftest.corpus import Attack, Outcome, attack, control
+from bench.selftest.corpus import Attack, attack, control
 from bench.selftest.rows import Row, summary, summary_line
-from bench.selftest.run import OPTIONS, attack_row, control_cell, control_row, selftest
+from bench.selftest.run import OPTIONS, Beside, attack_row, control_cell, control_row, selftest
 from bench.timing.record import Flag, Rejected, Timing, Void
 
 FEW = (attack("answers", "not_a_number"), attack("violence", "exits_at_once"), attack("answers", "lists"))
@@ -85,41 +86,33 @@ def honest() -> Timed:
 
 
 @pytest.mark.parametrize(
-    ("outcome", "ns", "flags", "came", "expected"),
+    ("beside", "came", "expected"),
     [
-        (Outcome.TRUE_COST, 990.0, (), "true cost", True),
-        (Outcome.TRUE_COST, 1500.0, (), "true cost", True),
-        (Outcome.TRUE_COST, 850.0, (), "passed", False),
-        (Outcome.TRUE_COST, 890.0, (), "true cost", True),
-        (Outcome.TRUE_COST, 500.0, (Flag.SETUP,), "flagged", True),
-        (Outcome.FLAGGED, 500.0, (Flag.SETUP,), "flagged", True),
-        (Outcome.FLAGGED, 500.0, (), "passed", False),
-        (Outcome.REJECTED_WHEN_TIMED, 500.0, (), "passed", False),
-        (Outcome.REJECTED_WHEN_TIMED, 500.0, (Flag.SETUP,), "flagged", True),
+        (Beside(0.99, 0.95, 1.03), "true cost", True),
+        (Beside(1.5, 1.4, 1.6), "true cost", True),
+        (Beside(0.85, 0.83, 0.87), "passed", False),
+        (Beside(0.89, 0.85, 0.93), "no number", True),
+        (Beside(None, math.nan, math.nan), "no number", True),
+        (Beside(0.5, 0.4, 0.6, doubt="worked 1.9 times as long as its calls took"), "flagged", True),
+        (Beside(None, math.nan, math.nan, rejected="attack: answered wrongly"), "rejected when timed", True),
     ],
 )
-def test_what_a_timing_comes_to(
-    honest: Timed, outcome: Outcome, ns: float, flags: tuple[Flag, ...], came: str, expected: bool
-) -> None:
-    one = replace(attack("settings", "seeds"), outcome=outcome)
-    row = row_of(one, replace_timing(honest, ns, flags), honest)
+def test_what_an_attack_beside_its_twin_comes_to(honest: Timed, beside: Beside, came: str, expected: bool) -> None:
+    row = row_of(attack("settings", "seeds"), None, honest, beside=beside)
+    assert (row.came, row.as_expected) == (came, expected)
+    assert row.ratio == beside.ratio
+
+
+@pytest.mark.parametrize(("flags", "came", "expected"), [((Flag.SETUP,), "flagged", True), ((), "passed", False)])
+def test_what_a_timing_comes_to(honest: Timed, flags: tuple[Flag, ...], came: str, expected: bool) -> None:
+    row = row_of(attack("settings", "seeds"), replace_timing(honest, 500.0, flags), honest)
     assert (row.came, row.as_expected) == (came, expected)
 
 
-@pytest.mark.parametrize(
-    ("outcome", "ended", "came", "expected"),
-    [
-        (Outcome.REJECTED_WHEN_TIMED, Rejected("wrong"), "rejected when timed", True),
-        (Outcome.TRUE_COST, Rejected("wrong"), "rejected when timed", False),
-        (Outcome.FLAGGED, Void("busy"), "no number", True),
-    ],
-)
-def test_what_no_timing_comes_to(
-    honest: Timed, outcome: Outcome, ended: Rejected | Void, came: str, expected: bool
-) -> None:
-    one = replace(attack("settings", "seeds"), outcome=outcome)
-    row = row_of(one, Timed(honest.cell, ended), honest)
-    assert (row.came, row.as_expected) == (came, expected)
+@pytest.mark.parametrize(("ended", "came"), [(Rejected("wrong"), "rejected when timed"), (Void("busy"), "no number")])
+def test_what_no_timing_comes_to(honest: Timed, ended: Rejected | Void, came: str) -> None:
+    row = row_of(attack("settings", "seeds"), Timed(honest.cell, ended), honest)
+    assert (row.came, row.as_expected) == (came, True)
 
 
 def test_what_an_attack_leaves_behind_counts_more_than_its_verdict(honest: Timed) -> None:
@@ -180,7 +173,11 @@ def replace_timing(timed: Timed, ns: float, flags: tuple[Flag, ...]) -> Timed:
 
 
 def row_of(
-    one: Attack, timed: Timed | None, honest: Timed, harm: str = "", presence: dict[str, str] | None = None
+    one: Attack,
+    timed: Timed | None,
+    honest: Timed,
+    harm: str = "",
+    presence: dict[str, str] | None = None,
+    beside: Beside | None = None,
 ) -> Row:
-    found = {control(one.twin).name: honest} | ({} if timed is None else {one.name: timed})
-    return attack_row(one, run.Seen(proved_of(honest), harm), found, presence or {})
+    return attack_row(one, run.Seen(proved_of(honest), harm), timed, beside, presence or {})

@@ -1,0 +1,109 @@
+"""``gdbench compare`` and ``gdbench gate --speed`` as they are typed."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from bench.cli import code_of
+from bench.runs.records import COMPARISONS_SCHEMA
+from tests.runs.pasts import add_run
+
+LIMITED = """\
+[[tool.gdbench.gate.cells]]
+variant = "numpy-analytic"
+problem = "line-4"
+dtype = "float64"
+"""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("compare",), "compare needs two variants"),
+        (("compare", "numpy-analytic"), "compare needs two variants"),
+        (("compare", "--base", "HEAD"), "compare --base needs a TARGET"),
+        (("compare", "numpy-*", "numpy-matmul"), "the base must be one"),
+        (("gate", "--base", "HEAD"), "Add --speed"),
+        (("gate", "--instructions"), "Add --speed"),
+    ],
+)
+def test_what_makes_no_sense(arguments: tuple[str, ...], says: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert code_of(arguments) == 2
+    assert says in capsys.readouterr().err
+
+
+def test_two_variants(capsys: pytest.CaptureFixture[str]) -> None:
+    assert code_of(["compare", "numpy-analytic", "numpy-matmul", "--json", "-"]) == 0
+    printed = capsys.readouterr()
+    document = json.loads(printed.out)
+    assert document["schema"] == COMPARISONS_SCHEMA
+    [row] = document["comparisons"]
+    assert (row["base"], row["head"], row["problem"], row["dtype"]) == (
+        "numpy-analytic",
+        "numpy-matmul",
+        "line-4",
+        "float64",
+    )
+    assert row["verdict"] in ("slower", "faster", "same", "inconclusive")
+    assert row["launches"] >= 8
+    assert "numpy-matmul against numpy-analytic on line-4" in " ".join(printed.err.split())
+
+
+def test_nothing_is_compared_without_a_proof(capsys: pytest.CaptureFixture[str]) -> None:
+    assert code_of(["compare", "numpy-analytic", "numpy-dot-mean", "--json", "-", "-q"]) == 1
+    [row] = json.loads(capsys.readouterr().out)["comparisons"]
+    assert (row["verdict"], row["ratio"]) == ("inconclusive", None)
+    assert "numpy-dot-mean is wrong, and nothing is compared without a proof" in row["reason"]
+
+
+def test_two_runs_are_advice(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    base = add_run(tmp_path, 1, {"steady": 1000.0, "slower": 1000.0, "gone": 1000.0})
+    head = add_run(tmp_path, 2, {"steady": 1040.0, "slower": 1300.0, "new": 1000.0})
+    assert code_of(["compare", str(base), str(head), "--json", "-", "-q"]) == 0
+    rows = json.loads(capsys.readouterr().out)["comparisons"]
+    assert [(row["variant"], row["verdict"]) for row in rows] == [("steady", "inconclusive"), ("slower", "slower")]
+    assert all(row["reason"].startswith("advisory: ") for row in rows)
+    assert (rows[1]["base"], rows[1]["head"]) == (base.name, head.name)
+    other = add_run(tmp_path, 3, {"another": 1000.0})
+    assert code_of(["compare", str(base), str(other)]) == 2
+    assert "no cell in common" in capsys.readouterr().err
+
+
+def test_the_speed_gate_needs_a_base(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "gate.toml").write_text(LIMITED)
+    assert code_of(["gate", "--config", str(tmp_path / "gate.toml"), "--speed"]) == 2
+    assert "--base REVISION" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("within", "code"), [(1e5, 0), (1.5, 1)])
+def test_a_gate_on_the_limit(tmp_path: Path, capsys: pytest.CaptureFixture[str], within: float, code: int) -> None:
+    (tmp_path / "gate.toml").write_text(f"{LIMITED}within_of_limit = {within}\n")
+    arguments = ["gate", "--config", str(tmp_path / "gate.toml"), "--speed", "--json", "-", "-q"]
+    found = code_of(arguments)
+    document = json.loads(capsys.readouterr().out)
+    [row] = document["comparisons"]
+    # A machine too busy to time fails nobody.
+    assert found == (0 if row["verdict"] == "inconclusive" else code)
+    assert (row["head"], row["verdict"]) in (
+        ("numpy-analytic", "same" if code == 0 else "slower"),
+        ("numpy-analytic", "inconclusive"),
+    )
+    assert document["schema"] == "gdbench/verdicts/1"
+    assert document["verdicts"][0]["status"] == "proved"
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("max_slowdown = 0", "max_slowdown is 0"),
+        ('max_slowdown = "5 %"', "max_slowdown is '5 %'"),
+        ("within_of_limit = 0.5", "within_of_limit is 0.5"),
+        ("faster_than = 3", "faster_than is 3"),
+        ('faster_than = "numpy-matmul"\nstatus = "wrong"', "faster_than is for cells that are proved"),
+    ],
+)
+def test_a_demand_that_means_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str], line: str, says: str) -> None:
+    (tmp_path / "gate.toml").write_text(f"{LIMITED}{line}\n")
+    assert code_of(["gate", "--config", str(tmp_path / "gate.toml")]) == 2
+    assert says in capsys.readouterr().err

@@ -1,0 +1,108 @@
+"""The rule of a comparison, on simulated launches."""
+
+import math
+import random
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from bench.gate.comparison import CONFIRMING, FEWEST, MOST, Comparison, Outcome, compare, decide
+from bench.gate.comparison import Seen as Launches
+from bench.timing.pingpong import ArmFailedError
+from bench.timing.ratio import Rounds
+
+LIMIT = 1.025
+
+
+class Contest:
+    """A game of three arms whose launches differ by so much, and whose head is so many times slower."""
+
+    def __init__(
+        self, ratio: Callable[[int], float], *, sd: float = 0.01, null: float = 1.0, seed: int = 0, fails_at: int = -1
+    ) -> None:
+        self.ratio, self.sd, self.null, self.fails_at = ratio, sd, null, fails_at
+        self.chance = random.Random(seed)
+        self.launches = 0
+        self.doubts: dict[str, str] = {}
+
+    def launch(self) -> Rounds:
+        self.launches += 1
+        if self.launches == self.fails_at:
+            raise ArmFailedError("head", "crashed: signal 11")
+        head = self.ratio(self.launches) * math.exp(self.chance.gauss(0, self.sd))
+        null = self.null * math.exp(self.chance.gauss(0, self.sd))
+        long = np.array([[1.0, null, head]] * 9) * 1e6
+        return Rounds(long, long[::3] * 0 + 1e-3, 100.0, 0.0)
+
+
+def compared(contest: Contest) -> Comparison:
+    return compare(contest, limit=LIMIT)  # type: ignore[arg-type]
+
+
+def test_unchanged_code_is_never_called_slower() -> None:
+    outcomes = [compared(Contest(lambda launch: 1.0, sd=0.02, seed=seed)).outcome for seed in range(1000)]
+    assert outcomes.count(Outcome.SLOWER) + outcomes.count(Outcome.FASTER) == 0
+    assert outcomes.count(Outcome.INCONCLUSIVE) <= 50
+
+
+@pytest.mark.parametrize(("ratio", "least"), [(1.05, 297), (1.03, 225)])
+def test_a_slowdown_is_found(ratio: float, least: int) -> None:
+    outcomes = [compared(Contest(lambda launch: ratio, sd=0.01, seed=seed)).outcome for seed in range(300)]
+    assert outcomes.count(Outcome.SLOWER) >= least
+    assert Outcome.FASTER not in outcomes
+
+
+def test_what_became_faster_is_said_to_be() -> None:
+    found = compared(Contest(lambda launch: 0.9))
+    assert found.outcome is Outcome.FASTER
+    assert found.ratio == pytest.approx(0.9, abs=0.02)
+
+
+def test_a_quiet_machine_decides_in_the_fewest_launches() -> None:
+    contest = Contest(lambda launch: 1.0, sd=0.002)
+    found = compared(contest)
+    assert (contest.launches, found.launches, found.outcome) == (FEWEST, FEWEST, Outcome.SAME)
+    assert found.ci_low is not None
+    assert found.ci_high is not None
+    assert found.ci_low < 1 < found.ci_high < LIMIT
+
+
+def test_a_noisy_machine_is_not_believed() -> None:
+    contest = Contest(lambda launch: 1.0, sd=0.3)
+    found = compared(contest)
+    assert (contest.launches, found.outcome) == (MOST, Outcome.INCONCLUSIVE)
+    assert "too noisy" in found.reason
+
+
+def test_a_copy_of_the_base_that_differs_makes_it_inconclusive() -> None:
+    found = compared(Contest(lambda launch: 1.0, null=1.08))
+    assert found.outcome is Outcome.INCONCLUSIVE
+    assert "a copy of the base came out" in found.reason
+
+
+def test_an_alarm_that_fresh_launches_do_not_confirm_fails_nobody() -> None:
+    contest = Contest(lambda launch: 1.08 if launch <= FEWEST else 1.0, sd=0.003)
+    found = compared(contest)
+    assert contest.launches == FEWEST + CONFIRMING
+    assert found.outcome is Outcome.INCONCLUSIVE
+    assert "fresh launches do not confirm" in found.reason
+
+
+def test_an_arm_that_fails_is_named() -> None:
+    found = compared(Contest(lambda launch: 1.0, fails_at=3))
+    assert (found.outcome, found.failed, found.ratio) == (Outcome.INCONCLUSIVE, "head", None)
+    assert "signal 11" in found.reason
+
+
+def test_a_doubted_arm_is_not_said_to_be_alike() -> None:
+    contest = Contest(lambda launch: 1.0, sd=0.002)
+    contest.doubts = {"head": "worked 1.9 times as long as its calls took"}
+    found = compared(contest)
+    assert found.outcome is Outcome.INCONCLUSIVE
+    assert "1.9 times" in found.reason
+
+
+def test_too_few_launches_say_nothing() -> None:
+    found = decide(Launches([0.1], [0.0], [1.0]), Launches(), LIMIT)
+    assert (found.outcome, found.ratio, found.head_ns_per_iter) == (Outcome.INCONCLUSIVE, None, None)
