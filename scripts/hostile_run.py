@@ -13,25 +13,19 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import bench
 from bench.exit_codes import NOT_AS_EXPECTED, OK
 from bench.runs.environment import environment
-from bench.timing.interval import half_width
 
 DEADLINE_SECONDS = 1.0
-CELLS_OF_A_PAIR = 14
-"""Honest ones, in each of its two runs."""
+FEWEST_TIMED = 20
+"""Honest cells, in each of the two runs that are compared."""
 
-FEWEST_PAIRS = 3
 TOLERANCE = 0.05
 """How much slower, or how much more often without a number, nobody complains of."""
-
-TELLS = 0.25
-"""A comparison that would not see a difference as large as this says nothing."""
 
 HEAD = """\
 import os, signal, sys, time
@@ -126,79 +120,38 @@ def quartiles(times: Sequence[float]) -> list[float] | None:
     return [round(ns, 1) for ns in statistics.quantiles(times, n=4, method="inclusive")] if len(times) > 1 else None
 
 
-@dataclass(frozen=True, slots=True)
-class Pair:
-    """The honest cells of two runs one right after the other, without hostile ones and among them.
-
-    Attributes:
-        calm: nanoseconds an iteration of those without.
-        beside: of those among hostile ones.
-        calm_void: how many of the first have no number.
-        beside_void: how many of the others.
-    """
-
-    calm: list[float]
-    beside: list[float]
-    calm_void: int
-    beside_void: int
-
-
-def compared(pairs: Sequence[Pair]) -> tuple[dict[str, Any], list[str]]:
+def compared(beside: Sequence[float], alone: Sequence[float], cells: int) -> tuple[dict[str, Any], list[str]]:
     """What hostile neighbours do to the times of honest cells, and what of it is a complaint.
 
-    Each pair gives one ratio of medians: a slow spell of the machine falls on both of its runs or makes one ratio of
-    several an outlier, which widens the interval of their mean. Complained of is a mean ratio that differs from 1 by
-    more than `TOLERANCE` and whose interval excludes 1; an interval so wide that a difference of `TELLS` would not be
-    seen; and a share of cells without a number that is higher by more than `TOLERANCE` and two standard errors.
+    A run takes minutes and meets slow and quiet spells alike, so that the medians of hundreds of cells repeat where
+    single times do not. Complained of are medians that differ by more than `TOLERANCE` and two standard errors,
+    and a share of cells without a number that is higher by more than `TOLERANCE` and two standard errors.
+
+    Args:
+        beside: nanoseconds an iteration of the honest cells among hostile ones.
+        alone: of as many without hostile ones.
+        cells: how many honest cells there were in each run.
     """
-    logs = [
-        math.log(statistics.median(pair.beside) / statistics.median(pair.calm))
-        for pair in pairs
-        if pair.beside and pair.calm
-    ]
-    calm, beside = (sum(pair.calm_void for pair in pairs), sum(pair.beside_void for pair in pairs))
-    calm_of, beside_of = (
-        calm + sum(len(pair.calm) for pair in pairs),
-        beside + sum(len(pair.beside) for pair in pairs),
-    )
+    void = {"beside": cells - len(beside), "alone": cells - len(alone)}
+    result: dict[str, Any] = {"void": void}
+    if min(len(beside), len(alone)) < FEWEST_TIMED:
+        return result, [f"{len(beside)} and {len(alone)} of {cells} cells were timed: the machine is too busy"]
+    logs = [[math.log(ns) for ns in times] for times in (beside, alone)]
+    difference = statistics.median(logs[0]) - statistics.median(logs[1])
+    error = math.hypot(*(_error_of_median(each) for each in logs))
+    result |= {"ratio": round(math.exp(difference), 3), "standard_error": round(error, 3)}
     found = []
-    result: dict[str, Any] = {"pairs": len(pairs), "ratios": [round(math.exp(log), 3) for log in logs]}
-    if len(logs) < FEWEST_PAIRS:
-        found.append(f"{len(logs)} of {len(pairs)} pairs can be compared: the machine is too busy")
-    else:
-        mean, half = statistics.fmean(logs), half_width(logs)
-        low, ratio, high = (math.exp(mean + off) for off in (-half, 0.0, half))
-        result |= {"ratio": round(ratio, 3), "interval": [round(low, 3), round(high, 3)]}
-        if abs(ratio - 1) > TOLERANCE and not low <= 1 <= high:
-            found.append(f"honest cells take {ratio:.3f} times as long beside hostile ones ({low:.3f} to {high:.3f})")
-        elif math.exp(half) > 1 + TELLS:
-            found.append(f"the times differ too much to compare: {low:.3f} to {high:.3f}; try again, or more pairs")
-    share = (calm + beside) / max(1, calm_of + beside_of)
-    error = math.sqrt(share * (1 - share) * (1 / max(1, calm_of) + 1 / max(1, beside_of)))
-    more = beside / max(1, beside_of) - calm / max(1, calm_of)
-    result["void"] = {"alone": [calm, calm_of], "beside": [beside, beside_of]}
-    if more > TOLERANCE + 2 * error:
-        found.append(f"{beside} of {beside_of} honest cells beside hostile ones are void, {calm} of {calm_of} alone")
+    if abs(difference) > math.log(1 + TOLERANCE) + 2 * error:
+        found.append(f"honest cells take {math.exp(difference):.3f} times as long beside hostile ones")
+    share = (void["beside"] + void["alone"]) / (2 * cells)
+    if void["beside"] - void["alone"] > cells * (TOLERANCE + 2 * math.sqrt(2 * share * (1 - share) / cells)):
+        found.append(f"{void['beside']} of {cells} honest cells beside hostile ones are void, {void['alone']} alone")
     return result, found
 
 
-def pairs_of(place: Path, pairs: int, cells: int) -> tuple[list[Pair], list[str]]:
-    """Runs of honest cells, and of as many among hostile ones, in turn and each first every other time."""
-    found: list[str] = []
-    made = []
-    for number in range(pairs):
-        runs: dict[bool, Path] = {}
-        for hostile in (number % 2 == 0, number % 2 == 1):
-            run, code, _ = run_of(place / f"{number}-{hostile}", cells * 3 // 2 if hostile else cells, hostile=hostile)
-            found += complaints(run, cells * 3 // 2 if hostile else cells)
-            if code != (NOT_AS_EXPECTED if hostile else OK):
-                found.append(f"a run {'with' if hostile else 'without'} hostile cells exits with {code}")
-            runs[hostile] = run
-        (calm, calm_void), (beside, beside_void) = honest_times(runs[False]), honest_times(runs[True])
-        made.append(Pair(calm, beside, calm_void, beside_void))
-        if evidence_of(runs[False]) != evidence_of(runs[True]):
-            found.append("the honest cells have other verdicts beside hostile ones than alone")
-    return made, found
+def _error_of_median(values: Sequence[float]) -> float:
+    low, _, high = statistics.quantiles(values, n=4, method="inclusive")
+    return 0.93 * (high - low) / math.sqrt(len(values))
 
 
 def evidence_of(run: Path) -> set[str]:
@@ -211,7 +164,6 @@ def main() -> int:
     """Run it, and say what came of it."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cells", type=int, default=500)
-    parser.add_argument("--pairs", type=int, default=6, help="runs with and without hostile cells, to compare times")
     parser.add_argument("--output", type=Path)
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as place:
@@ -219,10 +171,14 @@ def main() -> int:
         found = complaints(run, asked.cells)
         if code != NOT_AS_EXPECTED:
             found.append(f"the run exits with {code} where {NOT_AS_EXPECTED} was due")
-        pairs, more = pairs_of(Path(place), asked.pairs, CELLS_OF_A_PAIR)
-        comparison, differences = compared(pairs)
-        found += [*more, *differences]
         times, void = honest_times(run)
+        calm, calm_code, _ = run_of(Path(place) / "alone", len(times) + void, hostile=False)
+        found += complaints(calm, len(times) + void)
+        if calm_code != OK or evidence_of(calm) != evidence_of(run):
+            found.append(f"the honest cells have other verdicts alone, with exit code {calm_code}")
+        calm_times, calm_void = honest_times(calm)
+        comparison, differences = compared(times, calm_times, len(times) + void)
+        found += differences
         statuses = Counter(str(status) for status in bench.load(run).verdicts["status"])
         result = {
             "cells": asked.cells,
@@ -230,6 +186,7 @@ def main() -> int:
             "seconds": round(seconds, 1),
             "statuses": dict(sorted(statuses.items())),
             "honest": {"timed": len(times), "void": void, "quartiles_ns": quartiles(times)},
+            "alone": {"timed": len(calm_times), "void": calm_void, "quartiles_ns": quartiles(calm_times)},
             "beside_hostile_over_alone": comparison,
             "complaints": found,
             "environment": environment({}),

@@ -10,19 +10,16 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import product
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from bench.gate.contests import Contest, Contests
 from bench.harness import Harness, Options
 from bench.plan import Cell, Request
 from bench.runs.environment import environment
+from scripts.trials.page import table
 from scripts.trials.planting import planted
 from scripts.trials.works import WORKS, Work, write
 
@@ -59,26 +56,6 @@ def cell_of(harness: Harness, target: str, work: Work) -> Cell:
     return cell
 
 
-def summary(trials: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """How the trials of each share came out, beside a neighbour and without."""
-    rows = []
-    for share, busy in product(SHARES, (False, True)):
-        chosen = [trial for trial in trials if trial["share"] == share and trial["busy"] == busy]
-        if chosen:
-            seconds = sorted(trial["seconds"] for trial in chosen)
-            rows.append(
-                {
-                    "share": share,
-                    "busy": busy,
-                    "trials": len(chosen),
-                    "verdicts": dict(Counter(trial["verdict"] for trial in chosen)),
-                    "median_seconds": round(seconds[len(seconds) // 2], 1),
-                    "median_ratio": round(float(np.median([t["ratio"] for t in chosen if t["ratio"]] or [0])), 4),
-                }
-            )
-    return rows
-
-
 def main() -> int:
     """Make the trials that are missing, and say how all of them came out."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -98,10 +75,10 @@ def main() -> int:
             for share in SHARES:
                 key = f"{work.name} {share:.0%}"
                 if share and key not in found["planted"]:
-                    extra, came_to = planted(work, share)
-                    found["planted"][key] = {"operations_and_spin": extra, "share": round(came_to, 4)}
-                extra = tuple(found["planted"][key]["operations_and_spin"]) if share else (0, 0)
-                heads[work.name, share] = (Path(place), write(Path(place), work, f"{work.loop}-{share:g}", extra))
+                    spin, came_to = planted(work, share)
+                    found["planted"][key] = {"spin": spin, "share": round(came_to, 4)}
+                spin = found["planted"][key]["spin"] if share else 0
+                heads[work.name, share] = (Path(place), write(Path(place), work, f"{work.loop}-{share:g}", spin))
         bases = {work.name: write(Path(place), work, f"{work.loop}-base") for work in WORKS}
         for number, share in todo:
             if time.monotonic() - began > 60 * asked.minutes:
@@ -116,13 +93,12 @@ def main() -> int:
             kept = ("verdict", "ratio", "ci_low", "ci_high", "null_ratio", "launches", "seconds", "reason")
             trial = {"number": number, "share": share, "work": work.name, "busy": busy}
             found["trials"].append(trial | {name: row[name] for name in kept})
-            found["summary"], found["environment"] = summary(found["trials"]), environment({})
+            found["environment"] = environment({})
             asked.output.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
             print(
                 number, f"{share:.0%}", work.name, "busy" if busy else "idle", row["verdict"], row["ratio"], flush=True
             )
-    for line in summary(found["trials"]):
-        print(line)
+    print("\n".join(table(found["trials"])))
     return 0
 
 

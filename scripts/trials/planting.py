@@ -1,50 +1,37 @@
 """Planting a slowdown of a known share in a loop, by timing the bare loop in a process of its own."""
 
 import gc
+import math
 import multiprocessing
-import statistics
 import time
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from bench.problems.catalogue import find
 from bench.problems.problem import Problem
+from bench.timing.ratio import middle
 from scripts.trials.works import Work, source
 
 BARE_ITERATIONS = {"numpy": 40, "torch": 10, "matmul": 40}
-CALIBRATING_ROUNDS = 300
+CALIBRATING_ROUNDS = 1500
+FIRST_SPIN, ADJUSTMENTS = 200, 3
 
 
-def planted(work: Work, share: float) -> tuple[tuple[int, int], float]:
-    """The extra work for a share, and the share that it comes to; measured in a process of its own."""
+def planted(work: Work, share: float) -> tuple[int, float]:
+    """How long a spin makes an iteration longer by a share, and the share that it comes to; by a process of its own."""
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         return pool.apply(_planted, (work, share))
 
 
-def _planted(work: Work, share: float) -> tuple[tuple[int, int], float]:
+def _planted(work: Work, share: float) -> tuple[int, float]:
     run = runner(work)
-    extra = extra_for(work, share, run)
-    return extra, share_of(work, extra, run)
-
-
-def extra_for(work: Work, share: float, run: Callable[[str], Callable[[], object]]) -> tuple[int, int]:
-    """How many operations and how long a spin make an iteration longer by a share.
-
-    Args:
-        work: the loop.
-        share: 0.05 for 5 %.
-        run: gives, for a module's source, a call of some iterations of its loop; all calls have the same number.
-    """
-    plain, operation, spin = _least_ns([run(source(work, "w", *extra)) for extra in ((0, 0), (1, 0), (0, 100))])
-    wanted, each, per_spin = share * plain, operation - plain, (spin - plain) / 100
-    operations = int(wanted // each)
-    return operations, round((wanted - operations * each) / per_spin)
-
-
-def share_of(work: Work, extra: tuple[int, int], run: Callable[[str], Callable[[], object]]) -> float:
-    """By how much the extra work makes the bare loop slower, measured."""
-    plain, longer = _least_ns([run(source(work, "w")), run(source(work, "w", *extra))])
-    return longer / plain - 1
+    spin = FIRST_SPIN
+    for _ in range(ADJUSTMENTS):
+        found = _share_of(run(source(work, "w")), run(source(work, "w", spin)))
+        spin = max(1, round(spin * share / found))
+    return spin, _share_of(run(source(work, "w")), run(source(work, "w", spin)))
 
 
 def runner(work: Work) -> Callable[[str], Callable[[], object]]:
@@ -66,14 +53,16 @@ def runner(work: Work) -> Callable[[str], Callable[[], object]]:
     return run
 
 
-def _least_ns(calls: list[Callable[[], object]]) -> list[float]:
-    """The quick end of each call's times, the calls taking turns: the mean of the least twentieth."""
-    times: list[list[int]] = [[] for _ in calls]
+def _share_of(plain: Callable[[], object], longer: Callable[[], object]) -> float:
+    """By how much one call is longer than another, the two taking turns."""
+    times: list[tuple[int, int]] = []
     gc.disable()
-    for _ in range(CALIBRATING_ROUNDS):
-        for taken, call in zip(times, calls, strict=True):
+    for number in range(CALIBRATING_ROUNDS):
+        taken = [0, 0]
+        for which, call in ((0, plain), (1, longer))[:: 1 if number % 2 else -1]:
             began_ns = time.perf_counter_ns()
             call()
-            taken.append(time.perf_counter_ns() - began_ns)
+            taken[which] = time.perf_counter_ns() - began_ns
+        times.append((taken[0], taken[1]))
     gc.enable()
-    return [statistics.fmean(sorted(taken)[: CALIBRATING_ROUNDS // 20]) for taken in times]
+    return math.exp(middle(np.array([math.log(after / before) for before, after in times]))) - 1

@@ -1,21 +1,16 @@
-"""The loops that are compared, each with so much extra work an iteration as makes it slower by a given share.
-
-The extra work is of the loop's own kind, small array operations, and a short spin for what is left.
-"""
+"""The loops that are compared, each with a spin that makes an iteration longer by a given share."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
 HEAD = {
     "numpy": '''\
-"""A loop with {operations} further operations and a spin of {spin} an iteration."""
+"""A loop with a spin of {spin} an iteration."""
 
 import numpy as np
 
 from bench import Descent, Problem, Unsupported, variant
 
-SCRATCH = np.zeros(4)
-
 
 def refuse(problem: Problem) -> None:
     if problem.b0 is not None or problem.x.ndim > 2:
@@ -23,20 +18,16 @@ def refuse(problem: Problem) -> None:
 
 
 def extra() -> None:
-    for _ in range({operations}):
-        np.add(SCRATCH, SCRATCH, out=SCRATCH)
     for _ in range({spin}):
         pass
 
 ''',
     "torch": '''\
-"""A loop with {operations} further operations and a spin of {spin} an iteration."""
+"""A loop with a spin of {spin} an iteration."""
 
 import torch
 
 from bench import Descent, Problem, Unsupported, variant
-
-SCRATCH = torch.zeros(4)
 
 
 def refuse(problem: Problem) -> None:
@@ -45,8 +36,6 @@ def refuse(problem: Problem) -> None:
 
 
 def extra() -> None:
-    for _ in range({operations}):
-        SCRATCH.add_(SCRATCH)
     for _ in range({spin}):
         pass
 
@@ -113,13 +102,13 @@ WORKS = (
 )
 
 
-def source(work: Work, name: str, operations: int = 0, spin: int = 0) -> str:
+def source(work: Work, name: str, spin: int = 0) -> str:
     """The module of a work with so much extra work."""
-    return (HEAD[work.backend] + LOOPS[work.loop]).format(name=name, operations=operations, spin=spin)
+    return (HEAD[work.backend] + LOOPS[work.loop]).format(name=name, spin=spin)
 
 
-def write(folder: Path, work: Work, name: str, extra: tuple[int, int] = (0, 0)) -> str:
+def write(folder: Path, work: Work, name: str, spin: int = 0) -> str:
     """Write the module of a work; gives its target."""
     path = folder / f"{name}.py"
-    path.write_text(source(work, name, *extra), encoding="utf-8")
+    path.write_text(source(work, name, spin), encoding="utf-8")
     return f"{path}:loop"
