@@ -61,7 +61,7 @@ def main(arguments: Arguments) -> int:
         write_json(arguments.json, document | more)
     tell_ci(arguments, [demand.cell for demand in demands], records, comparisons=speeds)
     if not arguments.quiet:
-        console_of(arguments).print(_gate_line([*records, *speeds], len(requirements)), highlight=False)
+        console_of(arguments).print(_gate_line(records, speeds, len(requirements)), highlight=False)
     if interrupted:
         return INTERRUPTED
     code = code_of(records)
@@ -108,8 +108,9 @@ def _hold_speeds(
             shown.finished()
 
 
-def _gate_line(records: Sequence[Record], n_requirements: int) -> str:
+def _gate_line(verdicts: Sequence[Record], speeds: Sequence[Record], n_requirements: int) -> str:
+    records, what = [*verdicts, *speeds], "cells and comparisons" if speeds else "cells"
     failing = sum(not row["as_expected"] for row in records)
     if failing:
-        return f"gate: FAILED, {failing} of {len(records)} are not as expected"
-    return f"gate: passed, all {len(records)} cells of {n_requirements} requirements are as expected"
+        return f"gate: FAILED, {failing} of {len(records)} {what} are not as expected"
+    return f"gate: passed, all {len(records)} {what} of {n_requirements} requirements are as expected"
