@@ -3,11 +3,10 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-HEAD = {
-    "numpy": '''\
+HEAD = '''\
 """A loop with a spin of {spin} an iteration."""
 
-import numpy as np
+{imports}
 
 from bench import Descent, Problem, Unsupported, variant
 
@@ -21,26 +20,8 @@ def extra() -> None:
     for _ in range({spin}):
         pass
 
-''',
-    "torch": '''\
-"""A loop with a spin of {spin} an iteration."""
-
-import torch
-
-from bench import Descent, Problem, Unsupported, variant
-
-
-def refuse(problem: Problem) -> None:
-    if problem.b0 is not None or problem.x.ndim > 2:
-        raise Unsupported("one regression without a bias")
-
-
-def extra() -> None:
-    for _ in range({spin}):
-        pass
-
-''',
-}
+'''
+IMPORTS = {"numpy": "import numpy as np", "torch": "import torch"}
 LOOPS = {
     "numpy": '''
 @variant("{name}", backend="numpy")
@@ -104,7 +85,7 @@ WORKS = (
 
 def source(work: Work, name: str, spin: int = 0) -> str:
     """The module of a work with so much extra work."""
-    return (HEAD[work.backend] + LOOPS[work.loop]).format(name=name, spin=spin)
+    return (HEAD + LOOPS[work.loop]).format(name=name, spin=spin, imports=IMPORTS[work.backend])
 
 
 def write(folder: Path, work: Work, name: str, spin: int = 0) -> str:
