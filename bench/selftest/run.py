@@ -20,6 +20,7 @@ from bench.proof.subject import Failure
 from bench.proof.verdict import Status
 from bench.selftest.attacks.violence import CANARY, DAEMON
 from bench.selftest.corpus import USUAL_PROBLEM, Attack, Outcome, control
+from bench.selftest.picture import MARK
 from bench.selftest.rows import Row
 from bench.timing.pingpong import ArmFailedError, PingPong
 from bench.timing.plan import Budget, Plan
@@ -286,8 +287,11 @@ def harm() -> str:
 
 
 def _is_daemon(comm: Path) -> bool:
+    """Whether a process is one of an attack's, and not of another self-test beside this one."""
+    mark = f"{MARK}={os.environ.get(MARK, '')}".encode()
     with contextlib.suppress(OSError):
-        return comm.read_bytes().strip() == DAEMON and comm.stat().st_uid == os.getuid()
+        if comm.read_bytes().strip() == DAEMON and comm.stat().st_uid == os.getuid():
+            return MARK not in os.environ or mark in (comm.parent / "environ").read_bytes().split(b"\0")
     return False
 
 

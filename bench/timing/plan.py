@@ -107,8 +107,11 @@ def refined(plan: Plan, per_iteration_ns: float, setup_ns: float, budget: Budget
     Plan(n_small=18, n_large=150, samples=20)
     """
     better = plan_for(max(0.0, per_iteration_ns), max(0.0, setup_ns), budget, max_n)
-    close = plan.n_large / MISLED <= better.n_large <= plan.n_large * MISLED
-    return plan if close else better
+    if plan.n_large / MISLED <= better.n_large <= plan.n_large * MISLED:
+        return plan
+    # Never much longer at once: samples from which no slope can be had ask for the longest calls there are.
+    n_large = min(better.n_large, GROWTH * plan.n_large)
+    return better if n_large == better.n_large else Plan(max(1, n_large // GROWTH), n_large, better.samples)
 
 
 def plan_for(per_iteration_ns: float, setup_ns: float, budget: Budget, max_n: int) -> Plan:

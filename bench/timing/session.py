@@ -24,6 +24,9 @@ from bench.timing.record import Rejected, Timing, Void
 from bench.timing.slope import Launch, Sample, line, settled
 from bench.timing.trust import FLAGGED_SETUP_SHARE
 
+MOST_LENGTHENED = 4
+"""A busy first launch makes calls up to about so many times too short."""
+
 MOST_PLANS = 2
 """How often the first launch may find that its plan was made in a busy moment."""
 
@@ -188,7 +191,8 @@ class _Cell:
         if self.replans >= MOST_PLANS or found is None or found.setup_ns <= FLAGGED_SETUP_SHARE * found.large_ns:
             return False
         better = refined(plan, found.slope_ns, found.setup_ns, budget, self.job.max_n)
-        if better.n_large <= plan.n_large:
+        # Much longer ones would be asked for only by what hides its work in set-up, and that is to be flagged.
+        if not plan.n_large < better.n_large <= MOST_LENGTHENED * plan.n_large:
             return False
         self.plan, self.replans = better, self.replans + 1
         self.launches.clear()
