@@ -37,8 +37,8 @@ def contests_of(demands: Iterable[Demand], lane: Lane, plan: Planner) -> list[Co
     """The contests of a speed gate.
 
     Args:
-        demands: the proved cells. Where none of them has a demand on speed, none may be slower than its base by more
-            than the usual limit.
+        demands: the cells of the gate. Where none of them has a demand on speed, none may be slower than its base by
+            more than the usual limit.
         lane: where the bases come from.
         plan: gives the cells of a request.
 

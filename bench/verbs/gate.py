@@ -9,11 +9,10 @@ from bench.errors import UsageError
 from bench.exit_codes import INTERRUPTED, NOT_AS_EXPECTED, OK
 from bench.gate.check import asked_for, held_against
 from bench.gate.config import Requirement, read_gate
-from bench.gate.contests import Contests
+from bench.gate.contests import Contest, Contests
 from bench.gate.lanes import base_lane
 from bench.gate.speed import Demand, contests_of, limit_row
 from bench.harness import Harness
-from bench.judge.lane import Lane
 from bench.plan import Request
 from bench.recording import run_environment
 from bench.report.terminal import comparison_table
@@ -41,9 +40,10 @@ def main(arguments: Arguments) -> int:
             raise UsageError(
                 f"{arguments.config} asks nothing of the selected cells. Leave out -v and -p for all of it."
             )
-        if arguments.speed:
-            # What is not asked rightly is refused before the proofs, not after them.
-            contests_of(demands, lane, lambda request: harness.plan(request, complain))
+        # Before the proofs, so that what is not asked rightly is refused before them.
+        contests = (
+            contests_of(demands, lane, lambda request: harness.plan(request, complain)) if arguments.speed else []
+        )
         proved = []
         for demand in with_progress(demands, arguments):
             proof = harness.prove(demand.cell, iterations=demand.requirement.within)
@@ -51,7 +51,7 @@ def main(arguments: Arguments) -> int:
             if proof.verdict.proved:
                 proved.append(replace(demand, proved=proof))
         if arguments.speed:
-            _hold_speeds(arguments, harness, proved, lane, speeds)
+            _hold_speeds(arguments, harness, proved, contests, speeds)
     show(arguments, records)
     if speeds and not arguments.quiet:
         comparison_table(console_of(arguments), speeds)
@@ -85,10 +85,11 @@ def _demands(harness: Harness, requirements: Sequence[Requirement], asked: Reque
 
 
 def _hold_speeds(
-    arguments: Arguments, harness: Harness, proved: Sequence[Demand], lane: Lane, rows: list[Record]
+    arguments: Arguments, harness: Harness, proved: Sequence[Demand], contests: Sequence[Contest], rows: list[Record]
 ) -> None:
     """Compare what is to be compared, and time what is held against the limit; each row is kept as it comes."""
-    contests = contests_of(proved, lane, lambda request: harness.plan(request, complain))
+    keys = {demand.cell.key for demand in proved}
+    contests = [contest for contest in contests if contest.head.key in keys]
     within = {
         demand.cell.key: demand.requirement.within_of_limit
         for demand in proved
@@ -100,10 +101,7 @@ def _hold_speeds(
         for contest in contests:
             rows.append(referee.row(contest, shown.launched(str(contest))))
             shown.finished()
-        to_be_timed = [one for one in known if one.cell.key in within]
-        if to_be_timed:
-            harness.measure_limits(to_be_timed)
-        for timed in harness.time(to_be_timed):
+        for timed in harness.time([one for one in known if one.cell.key in within]):
             rows.append(limit_row(timed, within[timed.cell.key]))
             shown.finished()
 
