@@ -64,8 +64,14 @@ class Contests:
         self._instructions = instructions
         self._proved: dict[tuple[object, ...], Proved] = {(*one.cell.key, one.cell.lane): one for one in known}
 
-    def row(self, contest: Contest, on_launch: Callable[[int], None] | None = None) -> Record:
-        """Prove both cells, compare them, and say what came of it in one row."""
+    def row(self, contest: Contest, on_launch: Callable[[int], None] | None = None, seed: int | None = None) -> Record:
+        """Prove both cells, compare them, and say what came of it in one row.
+
+        Args:
+            contest: the two cells.
+            on_launch: called with the number of launches so far.
+            seed: of the comparison; the harness's where ``None``.
+        """
         base, head = self.prove(contest.base), self.prove(contest.head)
         names = contest.names
         for name, side in zip(names, (base, head), strict=True):
@@ -78,7 +84,8 @@ class Contests:
             self._harness.arm(base, f"{names[0]}, second copy"),
             self._harness.arm(head, names[1]),
         ]
-        game = PingPong(arms, self._harness.course(head), self._harness.options.seed)
+        seed = self._harness.options.seed if seed is None else seed
+        game = PingPong(arms, self._harness.course(head), seed)
         found = compare(game, limit=contest.limit, on_launch=on_launch)
         return _row(contest, found) if not self._instructions else self._with_counts(contest, found, base, head)
 

@@ -19,10 +19,10 @@ from bench.proof.subject import Answer, Failure
 from bench.proof.verdict import ProvedVerdict
 from bench.timing.asleep import NOTICED_NS, asleep_ns
 from bench.timing.collector import no_collector
-from bench.timing.plan import GROWTH, Budget, Plan, calibrate, plan_for
+from bench.timing.plan import Budget, Plan, calibrate, plan_for
 from bench.timing.ratio import SHORT_EVERY, Rounds, setup_share, typical_ns
 
-LAUNCH_NS = 350_000_000
+LAUNCH_NS = 300_000_000
 FEWEST_ROUNDS, MOST_ROUNDS = 8, 150
 """A launch samples for about so long, in so many rounds."""
 
@@ -32,13 +32,16 @@ BESIDE_NS = 200_000
 CALLS = Budget(sampling_ns=10_000_000, target_block_ns=1_000_000, max_block_ns=1_000_000)
 """Short calls, because a shared processor is quiet for moments only."""
 
-LENGTHENED_SHARE, WANTED_SHARE, FLAGGED_SHARE = 0.25, 0.15, 0.30
+SHORTER = 16
+"""The long call has so many times the iterations of the short."""
+
+LENGTHENED_SHARE, WANTED_SHARE, FLAGGED_SHARE = 0.25, 0.15, 0.35
 """Where set-up is more than the first of an arm's long call, calls are made longer until it is the second; where it is
 more than the third then, the arm is doubted: what is hidden in set-up is not in the slope."""
 
 LONGEST_BLOCK_NS = 8_000_000
 
-FEWEST_ITERATIONS = 12
+FEWEST_ITERATIONS = 8
 """Of a long call: with fewer, one iteration more or less in a random length would be a large part of it."""
 
 WARM_UP = 3
@@ -170,7 +173,10 @@ class PingPong:
         """
         slept_ns = asleep_ns()
         with ExitStack() as stack:
-            workers = [stack.enter_context(arm.launcher()) for arm in self._arms]
+            # In an order drawn anew: the kernel gives out the pages that it was last given back, and each arm would
+            # keep those of its place from launch to launch, with what they collide with in the caches.
+            started = {number: stack.enter_context(self._arms[number].launcher()) for number in self._shuffled()}
+            workers = [started[number] for number in range(len(self._arms))]
             if self._course.on_cpu and self._course.threads == 1:
                 stack.enter_context(on_one_processor([worker.pid for worker in workers], self._order))
             if self._plan is None:
@@ -200,7 +206,7 @@ class PingPong:
         if share > LENGTHENED_SHARE:
             wanted = plan.n_large * share / (1 - share) * (1 - WANTED_SHARE) / WANTED_SHARE
             n_large = min(int(wanted), int(LONGEST_BLOCK_NS / typical) + 1, self._course.max_n)
-            better = Plan(max(1, n_large // GROWTH), max(plan.n_large, n_large), plan.samples)
+            better = _of_length(max(plan.n_large, n_large))
         if plan.n_large / MISLED <= better.n_large <= plan.n_large * MISLED:
             return plan, rounds
         return better, self._rounds(workers, better)
@@ -215,12 +221,11 @@ class PingPong:
 
     def _long_enough(self, plan: Plan) -> Plan:
         """The plan, with long calls of several iterations where one of them fills a call."""
-        n_large = max(plan.n_large, min(FEWEST_ITERATIONS, self._course.max_n))
-        return Plan(max(1, n_large // GROWTH), n_large, plan.samples)
+        return _of_length(max(plan.n_large, min(FEWEST_ITERATIONS, self._course.max_n)))
 
     def _rounds(self, workers: Sequence[Paced], plan: Plan) -> Rounds:
         first = self._ready(plan, with_short=True)
-        call_ns = [self._warm_up(arm, worker, first) for arm, worker in zip(self._arms, workers, strict=True)]
+        call_ns = [self._warm_up(self._arms[number], workers[number], first) for number in self._shuffled()]
         round_ns = (1 + 1 / SHORT_EVERY) * (sum(call_ns) + BESIDE_NS * len(workers))
         n_rounds = max(FEWEST_ROUNDS, min(MOST_ROUNDS, int(self._launch_ns / round_ns)))
         ready = [self._ready(plan, with_short=number % SHORT_EVERY == 0) for number in range(n_rounds)]
@@ -250,6 +255,10 @@ class PingPong:
         n_long = float(np.mean([requests[0].n_iters for requests in ready]))
         n_short = float(np.mean([requests[1].n_iters for requests in ready if len(requests) > 1]))
         return Rounds(long_ns, short_ns, n_long, n_short)
+
+    def _shuffled(self) -> list[int]:
+        """The numbers of the arms, in an order drawn anew."""
+        return self._order.sample(range(len(self._arms)), len(self._arms))
 
     def _ready(self, plan: Plan, *, with_short: bool) -> list[Request]:
         problem, dtype = self._fresh(), self._course.dtype
@@ -290,3 +299,7 @@ class PingPong:
         if complaint is not None:
             raise ArmFailedError(arm.name, complaint)
         return answer
+
+
+def _of_length(n_large: int) -> Plan:
+    return Plan(max(1, n_large // SHORTER), n_large, 1)

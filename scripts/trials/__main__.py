@@ -20,10 +20,11 @@ from bench.harness import Harness, Options
 from bench.plan import Cell, Request
 from bench.runs.environment import environment
 from scripts.trials.page import table
-from scripts.trials.planting import planted
+from scripts.trials.planting import product_share
 from scripts.trials.works import WORKS, Work, write
 
 SHARES = (0.0, 0.05, 0.03)
+KEPT = ("verdict", "ratio", "ci_low", "ci_high", "null_ratio", "launches", "seconds", "reason")
 NEIGHBOUR = """\
 import random, time
 chance = random.Random({seed})
@@ -50,12 +51,6 @@ def neighbour(seed: int, *, there: bool) -> Iterator[None]:
         process.wait()
 
 
-def cell_of(harness: Harness, target: str, work: Work) -> Cell:
-    """The cell of a target."""
-    [cell] = harness.plan(Request(targets=(target,), problems=(work.problem,), dtypes=("float64",)))
-    return cell
-
-
 def main() -> int:
     """Make the trials that are missing, and say how all of them came out."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -63,43 +58,48 @@ def main() -> int:
     parser.add_argument("--output", type=Path, required=True)
     parser.add_argument("--minutes", type=float, default=1e6, help="begin no trial after so long")
     asked = parser.parse_args()
-    found: dict[str, Any] = {"trials": [], "planted": {}}
+    found: dict[str, Any] = {"trials": [], "product_share": {}}
     if asked.output.exists():
         found = json.loads(asked.output.read_text(encoding="utf-8"))
     made = {(trial["share"], trial["number"]) for trial in found["trials"]}
     todo = [(number, share) for number in range(asked.trials) for share in SHARES if (share, number) not in made]
     began = time.monotonic()
-    with tempfile.TemporaryDirectory() as place:
-        heads: dict[tuple[str, float], tuple[Path, str]] = {}
-        for work in WORKS:
-            for share in SHARES:
-                key = f"{work.name} {share:.0%}"
-                if share and key not in found["planted"]:
-                    spin, came_to = planted(work, share)
-                    found["planted"][key] = {"spin": spin, "share": round(came_to, 4)}
-                spin = found["planted"][key]["spin"] if share else 0
-                heads[work.name, share] = (Path(place), write(Path(place), work, f"{work.loop}-{share:g}", spin))
-        bases = {work.name: write(Path(place), work, f"{work.loop}-base") for work in WORKS}
+    for work in WORKS:
+        if work.name not in found["product_share"]:
+            found["product_share"][work.name] = round(product_share(work), 5)
+    found["environment"] = environment({})
+    with tempfile.TemporaryDirectory() as place, Harness(Options()) as harness:
+        contest_of = {
+            (work.name, share): _contest(harness, Path(place), work, share / found["product_share"][work.name])
+            for work in WORKS
+            for share in SHARES
+        }
+        contests = Contests(harness)
         for number, share in todo:
             if time.monotonic() - began > 60 * asked.minutes:
                 break
             work, busy = WORKS[number % len(WORKS)], number // len(WORKS) % 2 == 1
-            with neighbour(number, there=busy), Harness(Options(seed=number)) as harness:
-                contest = Contest(
-                    base=cell_of(harness, bases[work.name], work),
-                    head=cell_of(harness, heads[work.name, share][1], work),
-                )
-                row = dict(Contests(harness).row(contest))
-            kept = ("verdict", "ratio", "ci_low", "ci_high", "null_ratio", "launches", "seconds", "reason")
+            with neighbour(number, there=busy):
+                row = contests.row(contest_of[work.name, share], seed=number)
             trial = {"number": number, "share": share, "work": work.name, "busy": busy}
-            found["trials"].append(trial | {name: row[name] for name in kept})
-            found["environment"] = environment({})
+            found["trials"].append(trial | {name: row[name] for name in KEPT})
             asked.output.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
             print(
                 number, f"{share:.0%}", work.name, "busy" if busy else "idle", row["verdict"], row["ratio"], flush=True
             )
     print("\n".join(table(found["trials"])))
     return 0
+
+
+def _contest(harness: Harness, place: Path, work: Work, rate: float) -> Contest:
+    """A loop against the same with so many products an iteration more, each a file and a variant of its own."""
+
+    def cell(name: str, rate: float) -> Cell:
+        target = write(place, work, f"{work.loop}-{name}", rate)
+        [planned] = harness.plan(Request(targets=(target,), problems=(work.problem,), dtypes=("float64",)))
+        return planned
+
+    return Contest(base=cell("base", 0.0), head=cell(f"{rate:.4f}", rate))
 
 
 if __name__ == "__main__":

@@ -15,23 +15,23 @@ from bench.timing.ratio import middle
 from scripts.trials.works import Work, source
 
 BARE_ITERATIONS = {"numpy": 40, "torch": 10, "matmul": 40}
-CALIBRATING_ROUNDS = 1500
-FIRST_SPIN, ADJUSTMENTS = 200, 3
+CALIBRATING_ROUNDS = 3000
+PRODUCTS = 3.0
 
 
-def planted(work: Work, share: float) -> tuple[int, float]:
-    """How long a spin makes an iteration longer by a share, and the share that it comes to; by a process of its own."""
+def product_share(work: Work) -> float:
+    """By how much one product more an iteration makes a bare loop longer, measured in a process of its own.
+
+    The products are of the loop's own kind, so that what slows the loop slows them too.
+    """
     with multiprocessing.get_context("spawn").Pool(1) as pool:
-        return pool.apply(_planted, (work, share))
+        return pool.apply(_product_share, (work,))
 
 
-def _planted(work: Work, share: float) -> tuple[int, float]:
+def _product_share(work: Work) -> float:
+    # Several, because a large share stands out from the noise: it is in proportion to their number.
     run = runner(work)
-    spin = FIRST_SPIN
-    for _ in range(ADJUSTMENTS):
-        found = _share_of(run(source(work, "w")), run(source(work, "w", spin)))
-        spin = max(1, round(spin * share / found))
-    return spin, _share_of(run(source(work, "w")), run(source(work, "w", spin)))
+    return _share_of(run(source(work, "w")), run(source(work, "w", PRODUCTS))) / PRODUCTS
 
 
 def runner(work: Work) -> Callable[[str], Callable[[], object]]:

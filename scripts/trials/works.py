@@ -1,10 +1,10 @@
-"""The loops that are compared, each with a spin that makes an iteration longer by a given share."""
+"""The loops that are compared, each with room for products that make an iteration longer by a given share."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
 HEAD = '''\
-"""A loop with a spin of {spin} an iteration."""
+"""A loop with {rate} products of its own kind an iteration more."""
 
 {imports}
 
@@ -15,11 +15,6 @@ def refuse(problem: Problem) -> None:
     if problem.b0 is not None or problem.x.ndim > 2:
         raise Unsupported("one regression without a bias")
 
-
-def extra() -> None:
-    for _ in range({spin}):
-        pass
-
 '''
 IMPORTS = {"numpy": "import numpy as np", "torch": "import torch"}
 LOOPS = {
@@ -29,12 +24,15 @@ def loop(problem: Problem, n_iters: int) -> Descent:
     """As published: residual, mean, gradient by hand."""
     refuse(problem)
     x, y, w = problem.x, problem.y, problem.w0.copy()
-    losses = np.empty(n_iters, x.dtype)
+    losses, owed = np.empty(n_iters, x.dtype), 0.5
     for k in range(n_iters):
         residual = x @ w.T - y
         losses[k] = (residual * residual).mean()
         w -= problem.lr * (2 / y.size * residual.T @ x)
-        extra()
+        owed += {rate}
+        while owed >= 1.0:
+            owed -= 1.0
+            x @ w.T
     return Descent(w, None, losses)
 ''',
     "torch": '''
@@ -43,13 +41,16 @@ def loop(problem: Problem, n_iters: int) -> Descent:
     """Autograd, and a manual update."""
     refuse(problem)
     x, y = problem.x, problem.y
-    w = problem.w0.clone().requires_grad_()
+    w, owed = problem.w0.clone().requires_grad_(), 0.5
     for _ in range(n_iters):
         ((x @ w.T - y) ** 2).mean().backward()
         with torch.no_grad():
             w -= problem.lr * w.grad
             w.grad = None
-        extra()
+        owed += {rate}
+        while owed >= 1.0:
+            owed -= 1.0
+            x @ w.T
     return Descent(w.detach())
 ''',
     "matmul": '''
@@ -57,10 +58,13 @@ def loop(problem: Problem, n_iters: int) -> Descent:
 def loop(problem: Problem, n_iters: int) -> Descent:
     """Normal equations of matrix products over many samples."""
     refuse(problem)
-    x, y, w = problem.x, problem.y, problem.w0.copy()
+    x, y, w, owed = problem.x, problem.y, problem.w0.copy(), 0.5
     for _ in range(n_iters):
         w -= problem.lr * 2 / y.size * ((x @ w.T - y).T @ x)
-        extra()
+        owed += {rate}
+        while owed >= 1.0:
+            owed -= 1.0
+            x @ w.T
     return Descent(w)
 ''',
 }
@@ -83,13 +87,13 @@ WORKS = (
 )
 
 
-def source(work: Work, name: str, spin: int = 0) -> str:
-    """The module of a work with so much extra work."""
-    return (HEAD + LOOPS[work.loop]).format(name=name, spin=spin, imports=IMPORTS[work.backend])
+def source(work: Work, name: str, rate: float = 0.0) -> str:
+    """The module of a work with so many products an iteration more."""
+    return (HEAD + LOOPS[work.loop]).format(name=name, rate=rate, imports=IMPORTS[work.backend])
 
 
-def write(folder: Path, work: Work, name: str, spin: int = 0) -> str:
+def write(folder: Path, work: Work, name: str, rate: float = 0.0) -> str:
     """Write the module of a work; gives its target."""
     path = folder / f"{name}.py"
-    path.write_text(source(work, name, spin), encoding="utf-8")
+    path.write_text(source(work, name, rate), encoding="utf-8")
     return f"{path}:loop"
