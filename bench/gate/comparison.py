@@ -13,7 +13,7 @@ BASE, NULL, HEAD = range(3)
 """The arms: the base, a second copy of it that must come out alike, and what is held against it."""
 
 DEFAULT_LIMIT = 1.025
-FEWEST, MOST, CONFIRMING = 8, 32, 16
+FEWEST, MOST, CONFIRMING = 8, 40, 16
 """Launches: at least and at most before there is an alarm, and fresh ones after it."""
 
 BUDGET_SECONDS = 25.0

@@ -20,7 +20,7 @@ from bench.harness import Harness, Options
 from bench.plan import Cell, Request
 from bench.runs.environment import environment
 from scripts.trials.page import table
-from scripts.trials.planting import product_share
+from scripts.trials.planting import PRODUCTS, product_share
 from scripts.trials.works import WORKS, Work, write
 
 SHARES = (0.0, 0.05, 0.03)
@@ -64,11 +64,12 @@ def main() -> int:
     made = {(trial["share"], trial["number"]) for trial in found["trials"]}
     todo = [(number, share) for number in range(asked.trials) for share in SHARES if (share, number) not in made]
     began = time.monotonic()
-    for work in WORKS:
-        if work.name not in found["product_share"]:
-            found["product_share"][work.name] = round(product_share(work), 5)
     found["environment"] = environment({})
     with tempfile.TemporaryDirectory() as place, Harness(Options()) as harness:
+        for work in WORKS:
+            if work.name not in found["product_share"]:
+                longer = _contest(harness, Path(place), work, PRODUCTS)
+                found["product_share"][work.name] = round(product_share(harness, longer.base, longer.head), 5)
         contest_of = {
             (work.name, share): _contest(harness, Path(place), work, share / found["product_share"][work.name])
             for work in WORKS

@@ -1,68 +1,33 @@
-"""Planting a slowdown of a known share in a loop, by timing the bare loop in a process of its own."""
+"""Planting a slowdown of a known share in a loop, by timing the loop as comparisons do."""
 
-import gc
 import math
-import multiprocessing
-import time
-from collections.abc import Callable
-from typing import Any
+from statistics import fmean
 
-import numpy as np
+from bench.harness import Harness
+from bench.plan import Cell
+from bench.timing.pingpong import PingPong
+from bench.timing.ratio import log_ratio
 
-from bench.problems.catalogue import find
-from bench.problems.problem import Problem
-from bench.timing.ratio import middle
-from scripts.trials.works import Work, source
-
-BARE_ITERATIONS = {"numpy": 40, "torch": 10, "matmul": 40}
-CALIBRATING_ROUNDS = 3000
 PRODUCTS = 3.0
+"""So many an iteration, because a large share stands out from the noise; it is in proportion to their number."""
+
+LAUNCHES = 60
 
 
-def product_share(work: Work) -> float:
-    """By how much one product more an iteration makes a bare loop longer, measured in a process of its own.
+def product_share(harness: Harness, base: Cell, longer: Cell) -> float:
+    """By how much one product more an iteration makes a loop longer.
 
-    The products are of the loop's own kind, so that what slows the loop slows them too.
+    The products are of the loop's own kind, so that what slows the loop slows them too. It is measured where workers
+    take turns, because a bare loop that has a processor and its caches to itself pays another share for them: 5 % of
+    an iteration of torch by hand, and under 4 % here.
+
+    Args:
+        harness: what launches.
+        base: the loop.
+        longer: the same with `PRODUCTS` more.
     """
-    with multiprocessing.get_context("spawn").Pool(1) as pool:
-        return pool.apply(_product_share, (work,))
-
-
-def _product_share(work: Work) -> float:
-    # Several, because a large share stands out from the noise: it is in proportion to their number.
-    run = runner(work)
-    return _share_of(run(source(work, "w")), run(source(work, "w", PRODUCTS))) / PRODUCTS
-
-
-def runner(work: Work) -> Callable[[str], Callable[[], object]]:
-    """What makes calls of a module's loop in this process."""
-    problem: Any = find(work.problem).problem
-    if work.backend == "torch":
-        import torch  # noqa: PLC0415 - only where it is compared
-
-        torch.set_num_threads(1)
-        x, y, w0 = (torch.tensor(each) for each in (problem.x, problem.y, problem.w0))
-        problem = Problem(x, y, w0, None, problem.lr)
-
-    def run(text: str) -> Callable[[], object]:
-        module: dict[str, Any] = {"__name__": "bare"}
-        bare = "\n".join(line for line in text.splitlines() if not line.startswith("@variant"))
-        exec(bare, module)
-        return lambda: module["loop"](problem, BARE_ITERATIONS[work.loop])
-
-    return run
-
-
-def _share_of(plain: Callable[[], object], longer: Callable[[], object]) -> float:
-    """By how much one call is longer than another, the two taking turns."""
-    times: list[tuple[int, int]] = []
-    gc.disable()
-    for number in range(CALIBRATING_ROUNDS):
-        taken = [0, 0]
-        for which, call in ((0, plain), (1, longer))[:: 1 if number % 2 else -1]:
-            began_ns = time.perf_counter_ns()
-            call()
-            taken[which] = time.perf_counter_ns() - began_ns
-        times.append((taken[0], taken[1]))
-    gc.enable()
-    return math.exp(middle(np.array([math.log(after / before) for before, after in times]))) - 1
+    proved = [harness.prove(cell) for cell in (base, longer)]
+    arms = [harness.arm(one, name) for one, name in zip(proved, ("base", "longer"), strict=True)]
+    game = PingPong(arms, harness.course(proved[0]), seed=0)
+    launches = [rounds for _ in range(LAUNCHES) if (rounds := game.launch()) is not None]
+    return (math.exp(fmean(log_ratio(rounds, 1, 0) for rounds in launches)) - 1) / PRODUCTS
