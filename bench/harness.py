@@ -33,7 +33,7 @@ from bench.timing.session import Job, time_cells
 from bench.variants.contract import Variant
 
 IN_PROCESS = "in-process (unproved)"
-LONGEST_TIMED_CALL = 100_000
+LONGEST_TIMED_CALL = 4_000_000
 """Iterations."""
 
 
@@ -49,6 +49,7 @@ class Options:
         iterations: watch at least this many iterations of each problem; enough to see it converge where ``None``.
         in_process: run variants in this process, for debugging; nothing is then proved.
         mechanisms: those that are switched on; a test of one leaves it out.
+        measures_limits: whether timings have the machine's limit beside them.
     """
 
     limits: WorkerLimits = field(default_factory=WorkerLimits)
@@ -58,6 +59,7 @@ class Options:
     iterations: int | None = None
     in_process: bool = False
     mechanisms: Mechanisms = ALL
+    measures_limits: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +160,8 @@ class Harness:
         """Time the proved cells among these that are to be timed, each as soon as its launches agree."""
         cells: dict[tuple[str, ...], Cell] = {one.cell.key: one.cell for one in proved}
         jobs = [self._job(one) for one in proved if one.to_be_timed]
-        self.measure_limits(proved)
+        if self.options.measures_limits:
+            self.measure_limits(proved)
         report = None if on_launch is None else lambda job, n: on_launch(cells[job.key], n)
         for job, outcome in time_cells(
             jobs,

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from itertools import pairwise
 
 import numpy as np
 
@@ -103,26 +102,60 @@ def truth(
     component, and E_k+1 = |I - lr L| E_k + |V^T| mu_k in the eigenbasis H = V L V^T, which does not grow where gradient
     descent contracts. mu_k is taken at the exact iterate widened by the bound itself.
     """
-    system = System.of(problem) if system is None else system
-    wanted = sorted(set(n_iters))
-    stops = _stops(wanted)
-    theta = stacked(problem.w0, problem.b0)
-    propagator = Propagator(system, problem.lr)
-    bounds = _BoundRecursion(system, problem.lr, dtype, start_spread, any_basis=any_basis)
-    result = Truth(system, theta, problem.lr, {}, {}, {}, {}, any_basis)
-    for here, after in pairwise([*stops, stops[-1]]):
-        residual = system.residual(theta)
-        bound = bounds.now()
-        result.exact[here] = theta
-        result.bound[here] = bound
-        result.objective[here] = np.square(residual).sum(axis=(-1, -2)) * system.scale / 2
-        result.objective_bound[here] = objective_bound(system, size(residual), size(theta), bound, dtype)
-        if after == here:
-            break
-        following = propagator.after(theta, after - here)
-        bounds.advance(theta, following, residual, after - here)
-        theta = following
+    walk = Walk(problem, dtype, system=system, start_spread=start_spread, any_basis=any_basis)
+    result = Truth(walk.system, walk.theta, problem.lr, {}, {}, {}, {}, any_basis)
+    for stop in _stops(sorted(set(n_iters))):
+        walk.to(stop)
+        residual, bound = walk.residual, walk.bound
+        result.exact[stop] = walk.theta
+        result.bound[stop] = bound
+        result.objective[stop] = np.square(residual).sum(axis=(-1, -2)) * walk.system.scale / 2
+        result.objective_bound[stop] = objective_bound(walk.system, size(residual), size(walk.theta), bound, dtype)
     return result
+
+
+class Walk:
+    """The exact states of a descent, one stop after another, each with its bound; see `truth`.
+
+    Attributes:
+        system: the problem.
+        n_iters: where it stands.
+        theta: the state there, (..., P, M).
+    """
+
+    def __init__(
+        self,
+        problem: Problem,
+        dtype: Dtype,
+        *,
+        system: System | None = None,
+        start_spread: float = 0.0,
+        any_basis: bool = False,
+    ) -> None:
+        """Stand at the start; the arguments are those of `truth`."""
+        self.system = System.of(problem) if system is None else system
+        self.n_iters = 0
+        self.theta = stacked(problem.w0, problem.b0)
+        self._propagator = Propagator(self.system, problem.lr)
+        self._bounds = _BoundRecursion(self.system, problem.lr, dtype, start_spread, any_basis=any_basis)
+
+    @property
+    def residual(self) -> LongArray:
+        """X theta - y."""
+        return self.system.residual(self.theta)
+
+    @property
+    def bound(self) -> FloatArray:
+        """How far an honest implementation may be from ``theta``."""
+        return self._bounds.now()
+
+    def to(self, n_iters: int) -> None:
+        """Go on to a later stop, in one step: its bound is the wider the longer that is."""
+        n_steps = n_iters - self.n_iters
+        if n_steps:
+            following = self._propagator.after(self.theta, n_steps)
+            self._bounds.advance(self.theta, following, self.residual, n_steps)
+            self.n_iters, self.theta = n_iters, following
 
 
 def _stops(wanted: list[int]) -> list[int]:

@@ -8,7 +8,7 @@ import numpy as np
 from bench.dtypes import Dtype, FloatArray, rounded
 from bench.oracle.memory import system_of
 from bench.oracle.system import stacked
-from bench.oracle.truth import Propagator, truth
+from bench.oracle.truth import Propagator, Walk, truth
 from bench.problems.problem import ChangedProblem, Problem
 from bench.problems.rounding import in_dtype
 from bench.proof.subject import Answer
@@ -19,10 +19,13 @@ that did not before."""
 
 WIDER = 2.0
 """The bounds are those of the unchanged data at lengths nearby. One row in N, shorter by a sixteenth at most, and an n
-within 1/16 move them by some per cent; this covers it many times."""
+within an eighth move them by some per cent; this covers it many times."""
 
-NEARBY = 16
+NEARBY = 8
 """Bounds are found at lengths of this many significant steps; one between two of them has the wider of theirs."""
+
+SPREAD = 1.01
+"""Of the starts, times the reach that they are drawn from: they are rounded too."""
 
 DEAR_PARAMETERS, DEAR_NUMBERS = 24, 100_000
 STRIDE_WHEN_DEAR = 32
@@ -45,6 +48,9 @@ class SpotCheck:
         self._propagator = Propagator(self._system, problem.lr)
         self._reach = (1.0 + float(np.max(np.abs(stacked(problem.w0, problem.b0))))) / 16
         self._bounds: dict[int, FloatArray] = {}
+        # One walk for all calls, further whenever a longer one comes.
+        self._walk = Walk(self.problem, dtype, system=self._system, start_spread=SPREAD * self._reach, any_basis=True)
+        self._nearby = {0: self._walk.bound}
         self._changed = lru_cache(maxsize=2)(self._change)
         dear = self._system.n_parameters > DEAR_PARAMETERS or self.problem.x.size > DEAR_NUMBERS
         self._stride = STRIDE_WHEN_DEAR if dear else 1
@@ -110,15 +116,22 @@ class SpotCheck:
         return self._latest[2]
 
     def _bound_nearby(self, n_iters: int) -> FloatArray:
-        step = max(1, 2 ** (n_iters.bit_length() - 1) // NEARBY)
-        below = n_iters - n_iters % step
-        around = self._bounds_at(below, below + step if n_iters > below else below)
-        wider: FloatArray = np.max([around[n] for n in around], axis=0)
+        below = n_iters - n_iters % _step(n_iters)
+        above = below if below == n_iters else below + _step(n_iters)
+        while self._walk.n_iters < above:
+            self._walk.to(self._walk.n_iters + _step(self._walk.n_iters))
+            self._nearby[self._walk.n_iters] = self._walk.bound
+        wider: FloatArray = np.maximum(self._nearby[below], self._nearby[above])
         return wider
 
     def _bounds_at(self, *n_iters: int) -> dict[int, FloatArray]:
         if any(n not in self._bounds for n in n_iters):
-            spread = 1.01 * self._reach
+            spread = SPREAD * self._reach
             found = truth(self.problem, n_iters, self._dtype, system=self._system, start_spread=spread, any_basis=True)
             self._bounds |= {n: found.bound[n] for n in n_iters}
         return {n: self._bounds[n] for n in n_iters}
+
+
+def _step(n_iters: int) -> int:
+    """How far the next length is at which a bound is found."""
+    return max(1, (1 << n_iters.bit_length()) // 2 // NEARBY)

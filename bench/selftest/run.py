@@ -6,8 +6,10 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 from bench.backends import backend_named
 from bench.errors import UnavailableError
@@ -24,20 +26,23 @@ from bench.selftest.picture import MARK
 from bench.selftest.rows import Row
 from bench.timing.pingpong import ArmFailedError, PingPong
 from bench.timing.plan import Budget, Plan
-from bench.timing.ratio import Estimate, log_ratio
+from bench.timing.ratio import Estimate, log_ratio, parts
 from bench.timing.record import Rejected, Timing, Void
 from bench.variants.contract import Variant
 
 LEAST_RATIO = 0.9
 """An attack is timed at its true cost when it does not come out cheaper than this share of its honest twin."""
 
-LAUNCH_NS = 100_000_000
-FEWEST_LAUNCHES, FEWEST_CHEAP, MOST_LAUNCHES = 3, 8, 16
+LAUNCH_NS, MOST_LAUNCHES = 300_000_000, 6
 """Of an attack beside its twin: until the interval of their ratio lies on one side of that."""
+
+PART, FEWEST_PARTS, FEWEST_CHEAP = 6, 6, 24
+"""The interval is over parts of launches, of so many rounds: processes differ by far less than a tenth."""
 
 OPTIONS = Options(
     limits=WorkerLimits(call_seconds=1.5, memory_bytes=1 << 30),
     launches=3,
+    measures_limits=False,
     budget=Budget(sampling_ns=5_000_000, longest_ns=30_000_000, stretch=1, fewest_samples=5, total_seconds=8.0),
 )
 """Short deadlines and few launches: what is to be told apart differs by far more than a tenth."""
@@ -71,21 +76,26 @@ def selftest(
     """
     attacks = [one for one in attacks if is_here(one.variant)]
     honest = [control(name) for name in controls if is_here(control(name))]
-    with Harness(options) as harness:
+    cells = [*map(attack_cell, attacks), *map(control_cell, honest)]
+    overdue = {one.name for one in attacks if one.waits and not one.timed}
+    with Harness(options) as harness, Harness(options) as apart, ThreadPoolExecutor(1) as aside:
         presence = harness.presence()
-        cells = [*map(attack_cell, attacks), *map(control_cell, honest)]
         harness.expect(cells)
+        # What only waits for its deadline waits beside the others; nothing is timed meanwhile.
+        waiting = [cell for cell in cells if cell.variant.name in overdue]
+        waited = aside.submit(lambda: [Seen(apart.prove(cell), "") for cell in waiting])
         proofs: dict[str, Seen] = {}
-        for cell in cells:
+        for cell in (cell for cell in cells if cell.variant.name not in overdue):
             if on_row is not None:
                 on_row(cell.variant.name)
             proofs[cell.variant.name] = _prove(harness, cell)
+        proofs |= dict(zip((cell.variant.name for cell in waiting), waited.result(), strict=True))
         due = [one for one in attacks if one.timed and proofs[one.name].proved.verdict.proved]
-        to_be_caught = [one.name for one in due if one.outcome is not Outcome.TRUE_COST]
-        timed = _sessions(harness, proofs, [*to_be_caught, *(one.name for one in honest)])
-        beside = _besides(harness, proofs, [one for one in due if one.outcome is Outcome.TRUE_COST])
+        # That no machine is so fast shows in the longest calls only, which a session makes and an honest twin has not.
+        too_fast = [one.name for one in due if one.caught_by is Mechanism.PHYSICAL_FLOOR]
+        timed = _sessions(harness, proofs, [*too_fast, *(one.name for one in honest)])
         # What found no moment to cheat in must have cost what honest work costs.
-        beside |= _besides(harness, proofs, [one for one in due if one.name in timed and _is_plain(timed[one.name])])
+        beside = _besides(harness, proofs, [one for one in due if one.name not in timed or _is_plain(timed[one.name])])
         rows = [
             attack_row(one, proofs[one.name], timed.get(one.name), beside.get(one.name), presence) for one in attacks
         ]
@@ -136,16 +146,25 @@ class Beside:
     doubt: str = ""
     rejected: str = ""
 
+    @classmethod
+    def of(cls, ratios: Sequence[float], doubt: str) -> Self:
+        """From the logarithm of the ratio in each part."""
+        if len(ratios) < FEWEST_PARTS:
+            return cls(None, math.nan, math.nan, doubt)
+        estimate = Estimate.of(ratios)
+        mean, low, high = (math.exp(each) for each in (estimate.mean, estimate.low, estimate.high))
+        return cls(mean, low, high, doubt)
+
 
 def _sessions(harness: Harness, proofs: Mapping[str, Seen], names: Iterable[str]) -> dict[str, Timed]:
-    """The timings of those that must be rejected or flagged when they are timed, and of the controls."""
+    """The timings of those that must be impossible, and of the controls."""
     found = {one.cell.variant.name: one for one in harness.time([proofs[name].proved for name in names])}
     clean()
     return found
 
 
 def _besides(harness: Harness, proofs: Mapping[str, Seen], attacks: Sequence[Attack]) -> dict[str, Beside]:
-    """What is to be timed at its true cost, each in turns with its honest twin, so that both meet the same noise."""
+    """Attacks, each timed in turns with its honest twin, so that both meet the same noise."""
     twins: dict[str, Proved] = {}
     plans: dict[str, Plan | None] = {}
     found = {}
@@ -165,25 +184,26 @@ def _besides(harness: Harness, proofs: Mapping[str, Seen], attacks: Sequence[Att
 
 def _beside(game: PingPong) -> Beside:
     ratios: list[float] = []
-    estimate = None
     try:
         for _ in range(MOST_LAUNCHES):
             rounds = game.launch()
-            ratio = math.nan if rounds is None else log_ratio(rounds, 1, 0)
-            if math.isfinite(ratio):
-                ratios.append(ratio)
-            if len(ratios) >= FEWEST_LAUNCHES:
-                estimate = Estimate.of(ratios)
-                # An interval over few launches is soon narrow by chance: cheap is said only over many.
-                cheap = len(ratios) >= FEWEST_CHEAP and estimate.high < math.log(LEAST_RATIO)
-                if cheap or estimate.low > math.log(LEAST_RATIO):
-                    break
+            made = [] if rounds is None else [log_ratio(part, 1, 0) for part in parts(rounds, PART)]
+            ratios += [ratio for ratio in made if math.isfinite(ratio)]
+            if _is_clear(ratios):
+                break
     except ArmFailedError as error:
         return Beside(None, math.nan, math.nan, rejected=str(error))
-    if estimate is None:
-        return Beside(None, math.nan, math.nan)
-    mean, low, high = (math.exp(each) for each in (estimate.mean, estimate.low, estimate.high))
-    return Beside(mean, low, high, game.doubts.get("attack", ""))
+    return Beside.of(ratios, game.doubts.get("attack", ""))
+
+
+def _is_clear(ratios: Sequence[float]) -> bool:
+    """Whether these parts tell cheap from dear."""
+    if len(ratios) < FEWEST_PARTS:
+        return False
+    estimate = Estimate.of(ratios)
+    # An interval over few parts is soon narrow by chance: cheap is said only over many.
+    cheap = len(ratios) >= FEWEST_CHEAP and estimate.high < math.log(LEAST_RATIO)
+    return cheap or estimate.low > math.log(LEAST_RATIO)
 
 
 def _twin_of(one: Attack) -> str:

@@ -44,6 +44,12 @@ def conclude(
         ``None`` where another launch is needed; `Void` where `PATIENCE` is at its end and the launches say nothing;
         `Rejected` where no machine is that fast.
     """
+    floored = on_cpu and Mechanism.PHYSICAL_FLOOR in mechanisms
+    # A whole call bounds an iteration however noisy the machine is, set-up and all.
+    quickest_ns = min((sample.elapsed_ns / sample.n for launch in launches for sample in launch.samples), default=1e9)
+    reason = impossible(quickest_ns, floor_ns()) if floored else None
+    if reason is not None:
+        return Rejected(reason)
     lines = [line(launch.samples, plan) for launch in launches]
     usable = [each for each in lines if each is not None]
     # The long call decides, not the slope: where a call is mostly set-up, slopes are too noisy to tell launches apart.
@@ -60,7 +66,7 @@ def conclude(
 
     slopes = [each.slope_ns for each in agreeing]
     mean_ns, half_ns = statistics.fmean(slopes), half_width(slopes)
-    reason = impossible(mean_ns + half_ns, floor_ns()) if on_cpu and Mechanism.PHYSICAL_FLOOR in mechanisms else None
+    reason = impossible(mean_ns + half_ns, floor_ns()) if floored else None
     if reason is not None:
         return Rejected(reason)
     if mean_ns <= half_ns:

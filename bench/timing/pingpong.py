@@ -35,7 +35,7 @@ CALLS = Budget(sampling_ns=10_000_000, target_block_ns=1_000_000, max_block_ns=1
 SHORTER = 16
 """The long call has so many times the iterations of the short."""
 
-LENGTHENED_SHARE, WANTED_SHARE, FLAGGED_SHARE = 0.25, 0.15, 0.35
+LENGTHENED_SHARE, WANTED_SHARE, FLAGGED_SHARE = 0.25, 0.15, 0.30
 """Where set-up is more than the first of an arm's long call, calls are made longer until it is the second; where it is
 more than the third then, the arm is doubted: what is hidden in set-up is not in the slope."""
 
@@ -252,8 +252,8 @@ class PingPong:
         long_ns, short_ns = (
             np.array([taken[place, number] for number in range(len(workers))], np.float64).T for place in (0, 1)
         )
-        n_long = float(np.mean([requests[0].n_iters for requests in ready]))
-        n_short = float(np.mean([requests[1].n_iters for requests in ready if len(requests) > 1]))
+        n_long = np.array([requests[0].n_iters for requests in ready])
+        n_short = np.array([requests[1].n_iters for requests in ready if len(requests) > 1])
         return Rounds(long_ns, short_ns, n_long, n_short)
 
     def _shuffled(self) -> list[int]:
@@ -262,9 +262,11 @@ class PingPong:
 
     def _ready(self, plan: Plan, *, with_short: bool) -> list[Request]:
         problem, dtype = self._fresh(), self._course.dtype
-        lengths = [plan.n_large, plan.n_small] if with_short else [plan.n_large]
+        n_large, n_small = plan.n_large, plan.n_small
         if Mechanism.RANDOM_LENGTHS in self._course.mechanisms:
-            lengths = [plan.drawn(n, self._order) for n in lengths]
+            n_large = plan.drawn(n_large, self._order)
+            n_small = self._order.randint(max(1, n_small // 2), max(2, n_small + n_small // 2))
+        lengths = [n_large, n_small] if with_short else [n_large]
         return [Request.of(problem, n, dtype) for n in lengths]
 
     def _warm_up(self, arm: Arm, worker: Paced, requests: Sequence[Request]) -> int:

@@ -12,7 +12,7 @@ GROWTH = 8
 """The long call has this many times the iterations of the short; n grows at most this much at a time."""
 
 JITTER = 8
-"""The iterations of a call are drawn from the last eighth below the plan's."""
+"""The iterations of a call are drawn from the last eighth below the plan's, and from two numbers at least."""
 
 MOST_REPEATS = 10
 MISLED = 1.5
@@ -66,7 +66,7 @@ class Plan:
         >>> Plan(18, 150, 20).drawn(150, random.Random(1))
         146
         """
-        return most - source.randint(0, most // JITTER)
+        return max(1, most - source.randint(0, max(1, most // JITTER)))
 
 
 def calibrate(elapsed_ns: Callable[[int], int], budget: Budget, max_n: int) -> Plan:
@@ -131,7 +131,7 @@ def plan_for(per_iteration_ns: float, setup_ns: float, budget: Budget, max_n: in
 def _least(elapsed_ns: Callable[[int], int], n: int, budget: Budget) -> int:
     # The first call with a new n may compile for it; short calls are repeated until one of them finds a quiet moment.
     least, spent_ns = elapsed_ns(n), 0
-    for _ in range(MOST_REPEATS):
+    for _ in range(min(MOST_REPEATS, budget.fewest_samples)):
         again = elapsed_ns(n)
         least, spent_ns = min(least, again), spent_ns + again
         if spent_ns > budget.sampling_ns / 2:

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from bench.timing.interval import half_width
 
 Nanoseconds = npt.NDArray[np.float64]
+Iterations = npt.NDArray[np.int64]
 
 SHORT_EVERY = 3
 """Every so many rounds have short calls too: set-up is a smaller part of a call, and needs fewer of them."""
@@ -23,14 +24,14 @@ class Rounds:
     Attributes:
         long_ns: wall time of the long calls, (rounds, arms). All calls of a round ask for the same iterations.
         short_ns: of the short calls, (rounds / `SHORT_EVERY`, arms).
-        n_long: iterations of the long calls on average.
-        n_short: of the short ones.
+        n_long: iterations of the long calls of each round, (rounds,).
+        n_short: of the short ones, (rounds / `SHORT_EVERY`,).
     """
 
     long_ns: Nanoseconds
     short_ns: Nanoseconds
-    n_long: float
-    n_short: float
+    n_long: Iterations
+    n_short: Iterations
 
 
 def log_ratio(rounds: Rounds, head: int, *bases: int) -> float:
@@ -51,7 +52,8 @@ def log_ratio(rounds: Rounds, head: int, *bases: int) -> float:
         ``nan`` where the long calls do not stand out from the short ones.
 
     >>> long, short = np.array([[1100.0, 1200.0]] * 8), np.array([[200.0, 200.0]] * 3)
-    >>> round(math.exp(log_ratio(Rounds(long, short, 100, 10), 1, 0)), 4)
+    >>> launch = Rounds(long, short, np.full(8, 100), np.full(3, 10))
+    >>> round(math.exp(log_ratio(launch, 1, 0)), 4)
     1.1111
     """
     long, short = np.log(rounds.long_ns), np.log(rounds.short_ns)
@@ -62,6 +64,25 @@ def log_ratio(rounds: Rounds, head: int, *bases: int) -> float:
     share = math.exp(statistics.fmean(middle(short[:, base] - long[::SHORT_EVERY, base]) for base in bases))
     rise = math.exp(rises_long) - share * math.exp(rises_short)
     return math.log(rise / (1 - share)) if rise > 0 and share < 1 else math.nan
+
+
+def parts(rounds: Rounds, size: int) -> list[Rounds]:
+    """One launch as several, of so many rounds each; a multiple of `SHORT_EVERY`. What is left over is left out.
+
+    >>> launch = Rounds(np.ones((14, 2)), np.ones((5, 2)), np.full(14, 100), np.full(5, 10))
+    >>> [(part.long_ns.shape, part.short_ns.shape) for part in parts(launch, 6)]
+    [((6, 2), (2, 2)), ((6, 2), (2, 2))]
+    """
+    starts = range(0, len(rounds.long_ns) - size + 1, size)
+    return [
+        Rounds(
+            rounds.long_ns[start : start + size],
+            rounds.short_ns[start // SHORT_EVERY : (start + size) // SHORT_EVERY],
+            rounds.n_long[start : start + size],
+            rounds.n_short[start // SHORT_EVERY : (start + size) // SHORT_EVERY],
+        )
+        for start in starts
+    ]
 
 
 def middle(values: npt.NDArray[np.float64]) -> float:
@@ -75,20 +96,15 @@ def middle(values: npt.NDArray[np.float64]) -> float:
 
 
 def typical_ns(rounds: Rounds, arm: int) -> float:
-    """Nanoseconds an iteration of one arm, from the tenth percentile of its long calls and of its short ones."""
-    long_ns, short_ns = _quick_ns(rounds, arm)
-    return (long_ns - short_ns) / (rounds.n_long - rounds.n_short)
+    """Nanoseconds an iteration of one arm: the tenth percentile over its long calls, less their set-up."""
+    return float(np.quantile(rounds.long_ns[:, arm] / rounds.n_long, 0.1)) * (1 - setup_share(rounds, arm))
 
 
 def setup_share(rounds: Rounds, arm: int) -> float:
-    """The share of set-up in a long call of one arm, 0 to 1."""
-    long_ns, short_ns = _quick_ns(rounds, arm)
-    return min(1.0, max(0.0, (short_ns - rounds.n_short * typical_ns(rounds, arm)) / long_ns))
-
-
-def _quick_ns(rounds: Rounds, arm: int) -> tuple[float, float]:
-    long_ns, short_ns = (float(np.quantile(times[:, arm], 0.1)) for times in (rounds.long_ns, rounds.short_ns))
-    return long_ns, short_ns
+    """The share of set-up in a long call of one arm, 0 to 1; by the calls of a round, as `log_ratio` takes them."""
+    short_over_long = middle(np.log(rounds.short_ns[:, arm] / rounds.long_ns[::SHORT_EVERY, arm]))
+    iterations = float(np.mean(rounds.n_short / rounds.n_long[::SHORT_EVERY]))
+    return min(1.0, max(0.0, (math.exp(short_over_long) - iterations) / (1 - iterations)))
 
 
 @dataclass(frozen=True, slots=True)

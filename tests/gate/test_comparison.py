@@ -33,7 +33,7 @@ class Contest:
         head = self.ratio(self.launches) * math.exp(self.chance.gauss(0, self.sd))
         null = self.null * math.exp(self.chance.gauss(0, self.sd))
         long = np.array([[1.0, null, head]] * 9) * 1e6
-        return Rounds(long, long[::3] * 0 + 1e-3, 100.0, 0.0)
+        return Rounds(long, long[::3] * 0 + 1e-3, np.full(len(long), 100), np.zeros(len(long[::3]), np.int64))
 
 
 def compared(contest: Contest) -> Comparison:

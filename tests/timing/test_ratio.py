@@ -30,7 +30,7 @@ def rounds(
         long.append([call(arm, 100, spell) for arm in range(len(per_iteration_ns))])
         if index % SHORT_EVERY == 0:
             short.append([call(arm, 12, spell) for arm in range(len(per_iteration_ns))])
-    return Rounds(np.array(long), np.array(short), 100.0, 12.0)
+    return Rounds(np.array(long), np.array(short), np.full(len(long), 100), np.full(len(short), 12))
 
 
 @pytest.mark.parametrize("truth", [0.5, 0.97, 1.0, 1.05, 3.0])
@@ -60,7 +60,7 @@ def test_spells_that_only_ever_add_favour_no_arm() -> None:
     chance = np.random.default_rng(3)
     long = 1e6 * (1 + chance.exponential(0.25, (20_000, 3)))
     short = 1e5 * (1 + chance.exponential(0.25, (len(long[::SHORT_EVERY]), 3)))
-    assert abs(log_ratio(Rounds(long, short, 100.0, 10.0), 2, 0, 1)) < 0.006
+    assert abs(log_ratio(Rounds(long, short, np.full(len(long), 100), np.full(len(short), 10)), 2, 0, 1)) < 0.006
 
 
 def test_calls_that_do_not_stand_out_give_no_ratio() -> None:
