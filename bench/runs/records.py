@@ -105,6 +105,11 @@ TIMING_COLUMNS: tuple[Column, ...] = (
         "The first call in a fresh worker, compiling included, in nanoseconds: the median over launches",
     ),
     ("launches", "Int64", "Launches that the interval is over"),
+    (
+        "stopped_by",
+        "string",
+        "Why there were no more launches: `the interval is narrow enough`, `all launches are made`, `the time is over`",
+    ),
     ("samples", "Int64", "Timed calls, in all launches"),
     ("discarded", "Int64", "Those of them that were left out, each for a cause"),
     ("limit_ns", "Float64", "The fastest this machine could do the same iteration, in nanoseconds"),
@@ -205,6 +210,7 @@ def timing_record(timing: "Timing") -> dict[str, object]:
         "setup_ns": timing.setup_ns,
         "first_call_ns": timing.first_call_ns,
         "launches": timing.launches,
+        "stopped_by": str(timing.stopped_by),
         "samples": timing.samples,
         "discarded": timing.discarded,
         "limit_ns": timing.limit_ns,
@@ -317,6 +323,7 @@ def fault_in(records: Sequence[object], columns: Sequence[Column]) -> str | None
 ADDED_LATER = {
     "peak_memory_bytes", "peak_device_bytes", "bytes_per_iter", "operations_per_iter", "work_class", "limited_by",
     "limit_note", "cold_ns_per_iter", "hot_ns_per_iter", "host_ns_per_iter", "sm_clock_mhz", "cycles_per_iter",
+    "stopped_by",
 }  # fmt: skip
 """Columns that runs of an earlier gdbench lack; there they are missing in every row."""
 

@@ -43,7 +43,9 @@ OPTIONS = Options(
     limits=WorkerLimits(call_seconds=1.5, memory_bytes=1 << 30),
     launches=3,
     measures_limits=False,
-    budget=Budget(sampling_ns=5_000_000, longest_ns=30_000_000, stretch=1, fewest_samples=5, total_seconds=8.0),
+    budget=Budget(
+        sampling_ns=5_000_000, longest_ns=30_000_000, stretch=1, fewest_samples=5, total_seconds=8.0, width=math.inf
+    ),
 )
 """Short deadlines and few launches: what is to be told apart differs by far more than a tenth."""
 

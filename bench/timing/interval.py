@@ -8,7 +8,7 @@ from bench.judge.mechanisms import ALL, Mechanism, Mechanisms
 from bench.proof.verdict import ProvedVerdict
 from bench.timing.noise import left_out, note, percent, spread
 from bench.timing.plan import Plan
-from bench.timing.record import Flag, Rejected, Timing, Void
+from bench.timing.record import Flag, Rejected, Stop, Timing, Void
 from bench.timing.slope import AGREEMENT, Launch, Line, line
 from bench.timing.trust import flags, floor_ns, impossible
 
@@ -24,6 +24,7 @@ def conclude(
     *,
     wanted: int,
     threads: int,
+    width: float = math.inf,
     out_of_time: bool = False,
     on_cpu: bool = True,
     mechanisms: Mechanisms = ALL,
@@ -36,6 +37,7 @@ def conclude(
         launches: every launch so far, in the order of time.
         wanted: launches that must agree, at least 2.
         threads: threads that the worker may use.
+        width: half of the interval may be this share of its middle while there is patience.
         out_of_time: conclude with what there is as soon as the wanted launches are made.
         on_cpu: whether the processor does the work.
         mechanisms: those that are switched on.
@@ -57,10 +59,8 @@ def conclude(
     agreeing = [each for each in usable if each.large_ns <= limit_ns]
     last = len(launches) >= (wanted if out_of_time else PATIENCE * wanted)
     if len(agreeing) < (min(FEWEST_AGREEING, wanted) if last else wanted):
-        if not last:
-            return None
-        if len(usable) < min(FEWEST_AGREEING, wanted):
-            return _void(len(launches), len(usable))
+        if not last or len(usable) < min(FEWEST_AGREEING, wanted):
+            return _void(len(launches), len(usable)) if last else None
         # No quiet speed can be told from the slowed ones: all count, and the interval is as wide as they differ.
         agreeing, limit_ns = usable, math.inf
 
@@ -69,7 +69,8 @@ def conclude(
     reason = impossible(mean_ns + half_ns, floor_ns()) if floored else None
     if reason is not None:
         return Rejected(reason)
-    if mean_ns <= half_ns:
+    lost, wide = mean_ns <= half_ns, half_ns > width * mean_ns
+    if lost or (wide and not last):
         return _lost_in_noise(agreeing, plan) if last else None
 
     large_ns = [each.large_ns for each in agreeing]
@@ -117,7 +118,14 @@ def conclude(
         threads=threads,
         note="; ".join(remark for remark in remarks if remark),
         flags=tuple(doubts),
+        stopped_by=_stop(wide=wide, out_of_time=out_of_time),
     )
+
+
+def _stop(*, wide: bool, out_of_time: bool) -> Stop:
+    if not wide:
+        return Stop.WIDTH
+    return Stop.BUDGET if out_of_time else Stop.LAUNCHES
 
 
 def half_width(values: Sequence[float]) -> float:

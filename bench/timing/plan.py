@@ -35,6 +35,7 @@ class Budget:
         target_block_ns: a long call takes at least this.
         max_block_ns: its iterations take at most this, even where set-up asks for more.
         total_seconds: once this is over, no cell gets more launches than were asked for.
+        width: half of the interval may be this share of its middle; a cell gets more launches until it is.
     """
 
     sampling_ns: int = 25_000_000
@@ -44,6 +45,7 @@ class Budget:
     target_block_ns: int = 1_000_000
     max_block_ns: int = 20_000_000
     total_seconds: float = 60.0
+    width: float = 0.03
 
 
 @dataclass(frozen=True, slots=True)

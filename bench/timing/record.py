@@ -16,6 +16,14 @@ class Flag(StrEnum):
     DEVICE = "did not use the device"
 
 
+class Stop(StrEnum):
+    """Why no more launches were made. The list is closed."""
+
+    WIDTH = "the interval is narrow enough"
+    LAUNCHES = "all launches are made"
+    BUDGET = "the time is over"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timing:
     """The time of one iteration of a proved cell; a row of the ``timings`` frame.
@@ -53,6 +61,7 @@ class Timing:
         threads: threads that the worker's array library may use.
         note: the noise and the flags, named in words; empty when quiet.
         flags: why the number may not be the cost of iterating; empty for an honest variant.
+        stopped_by: why no more launches were made.
 
     Raises:
         NotProvedError: ``verdict`` is no `ProvedVerdict`.
@@ -75,6 +84,7 @@ class Timing:
     threads: int
     note: str = ""
     flags: tuple[Flag, ...] = ()
+    stopped_by: Stop = Stop.LAUNCHES
     limit_ns: float | None = None
     share_of_limit: float | None = None
     bytes_per_iter: int | None = None

@@ -30,6 +30,9 @@ MOST_LENGTHENED = 4
 MOST_PLANS = 2
 """How often the first launch may find that its plan was made in a busy moment."""
 
+MOST_WARMING, STEADY = 10, 0.98
+"""Calls before the samples: at most so many, until one takes more than this share of the quickest before it."""
+
 Outcome = Timing | Void | Rejected | Failure
 
 
@@ -86,8 +89,8 @@ def time_cells(
     """Time the cells, and yield each as soon as enough of its launches agree.
 
     Round 1 launches every cell once, round 2 again in another order, and so on, so that a noisy second falls on one
-    launch of several cells and not on all launches of one. Cells whose launches do not agree get more of them, up to
-    `bench.timing.interval.PATIENCE` times as many, while there is time.
+    launch of several cells and not on all launches of one. Cells whose launches do not agree, or whose interval is
+    wide, get more of them, up to `bench.timing.interval.PATIENCE` times as many, while there is time.
 
     Args:
         jobs: the cells.
@@ -176,6 +179,7 @@ class _Cell:
             self.launches,
             wanted=wanted,
             threads=self.job.threads,
+            width=budget.width,
             out_of_time=time.monotonic() > deadline,
             on_cpu=self.job.on_cpu,
             mechanisms=self.mechanisms,
@@ -229,8 +233,7 @@ class _Cell:
 
     def _sample(self, subject: Subject, plan: Plan, order: random.Random, budget: Budget) -> tuple[Sample, ...]:
         pair = [plan.n_small, plan.n_large]
-        for n in pair:
-            self._call(subject, n)
+        self._warm_up(subject, plan)
         samples: list[Sample] = []
         quickest_ns = self._quickest_ns(plan)
         with no_collector():
@@ -243,6 +246,16 @@ class _Cell:
                 if long_enough or settled(samples, plan, quickest_ns):
                     break
         return tuple(samples)
+
+    def _warm_up(self, subject: Subject, plan: Plan) -> None:
+        """Call until calls no longer become quicker: caches fill, and compilers work in steps."""
+        self._call(subject, plan.n_small)
+        least_ns = math.inf
+        for _ in range(MOST_WARMING):
+            elapsed_ns = self._call(subject, plan.n_large).running_ns
+            if elapsed_ns > STEADY * least_ns:
+                break
+            least_ns = elapsed_ns
 
     def _quickest_ns(self, plan: Plan) -> float:
         lines = [line(launch.samples, plan) for launch in self.launches]

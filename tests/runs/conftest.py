@@ -58,6 +58,7 @@ def timing_row() -> Callable[..., Row]:
             "setup_ns": 100.0,
             "first_call_ns": 5000.0,
             "launches": 8,
+            "stopped_by": "all launches are made",
             "samples": 240,
             "discarded": 1,
             "limit_ns": None,

@@ -62,6 +62,7 @@ TIMING_FIELDS = [
     "setup_ns",
     "first_call_ns",
     "launches",
+    "stopped_by",
     "samples",
     "discarded",
     "limit_ns",

@@ -43,6 +43,24 @@ def test_set_up_is_taken_out(truth: float, other_setup_ns: float) -> None:
     assert setup_share(seen, 2) == pytest.approx(other_setup_ns / (other_setup_ns + 600_000.0 * truth))
 
 
+def test_wasting_time_in_some_short_calls_shows_as_set_up() -> None:
+    seen = rounds((6_000.0, 6_000.0))
+    padded = seen.short_ns.copy()
+    padded[::2, 1] += seen.long_ns[0, 1] / 2
+    wasting = Rounds(seen.long_ns, padded, seen.n_long, seen.n_short)
+    assert math.exp(log_ratio(wasting, 1, 0)) < 0.8
+    assert setup_share(seen, 1) == pytest.approx(0.25)
+    assert setup_share(wasting, 1) > 0.4
+
+
+def test_a_typical_iteration_is_levelled_by_the_lengths_of_its_calls() -> None:
+    chance = random.Random(5)
+    n_long = np.array([chance.randint(88, 100) for _ in range(120)])
+    n_short = np.array([chance.randint(6, 18) for _ in range(40)])
+    long_ns, short_ns = (200_000.0 + 6_000.0 * n[:, np.newaxis] for n in (n_long, n_short))
+    assert typical_ns(Rounds(long_ns, short_ns, n_long, n_short), 0) == pytest.approx(6_000, rel=0.03)
+
+
 def test_spells_that_all_arms_meet_do_not_move_it() -> None:
     for seed in range(20):
         seen = rounds((6_000.0, 6_000.0, 6_300.0), seed=seed, noise=0.02, slow=0.4)

