@@ -361,8 +361,13 @@ def test_an_accelerator_is_asked_once_and_a_cheaper_replay_counts() -> None:
 
 def test_only_accelerators_that_are_timed_on_are_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[tuple[str, str]] = []
+
+    def noted(backend: str, device: str) -> dict[str, float]:
+        asked.append((backend, device))
+        return {}
+
     with Harness() as harness:
-        monkeypatch.setattr(harness._gauge, "_latencies", lambda *place: asked.append(place) or {})
+        monkeypatch.setattr(harness._gauge, "_latencies", noted)
         variant = SimpleNamespace(backend="torch")
         proved = [
             SimpleNamespace(to_be_timed=timed, cell=SimpleNamespace(variant=variant, device=device))
