@@ -19,7 +19,7 @@ def examine() -> dict[str, Any]:
     with Workshop() as workshop:
         backends, isolation = _backends(workshop), workshop.presence()
         here = [name for name, found in backends.items() if "cpu" in found.get("devices", ())]
-        limits = Gauge(workshop.launch, WorkerLimits().threads).measure(here).record()
+        limits = Gauge(workshop.launch, workshop.latencies, WorkerLimits().threads).measure(here).record()
     return {
         "limits": limits,
         "environment": environment(),

@@ -100,7 +100,7 @@ class Harness:
     def __init__(self, options: Options | None = None) -> None:
         self.options = options or Options()
         self._workshop = Workshop(self.options.limits, self.options.mechanisms)
-        self._gauge = Gauge(self._workshop.launch, self.options.limits.threads)
+        self._gauge = Gauge(self._workshop.launch, self._workshop.latencies, self.options.limits.threads)
         self._checks: dict[tuple[int, str], tuple[Problem, SpotCheck]] = {}
 
     def __enter__(self) -> "Harness":
@@ -180,7 +180,9 @@ class Harness:
         Returns:
             ``None`` where none of them, and none before, is timed on the processor. It is measured once, in a second.
         """
-        backends = [one.cell.variant.backend for one in proved if one.to_be_timed and one.cell.device == "cpu"]
+        places = [(one.cell.variant.backend, one.cell.device) for one in proved if one.to_be_timed]
+        self._gauge.measure_launches(place for place in places if place[1] != "cpu")
+        backends = [backend for backend, device in places if device == "cpu"]
         limits = self._gauge.measure(backends) if backends else self._gauge.limits
         return None if limits is None else limits.record()
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from bench.timing.clocks import Pace, holds_in_cycles
 from bench.timing.pingpong import ArmFailedError, PingPong
 from bench.timing.ratio import Estimate, Rounds, log_ratio, typical_ns
 
@@ -130,11 +131,18 @@ def compare(
             seconds=time.monotonic() - began,
             failed=error.arm,
         )
-    return decide(seen, fresh, limit, seconds=time.monotonic() - began, doubts=contest.doubts)
+    pace = contest.pace((BASE, NULL), HEAD)
+    return decide(seen, fresh, limit, seconds=time.monotonic() - began, doubts=contest.doubts, pace=pace)
 
 
 def decide(
-    seen: Seen, fresh: Seen, limit: float, *, seconds: float = 0.0, doubts: "dict[str, str] | None" = None
+    seen: Seen,
+    fresh: Seen,
+    limit: float,
+    *,
+    seconds: float = 0.0,
+    doubts: "dict[str, str] | None" = None,
+    pace: Pace | None = None,
 ) -> Comparison:
     """What the launches come to; see `compare`.
 
@@ -144,9 +152,14 @@ def decide(
         limit: above 1.
         seconds: what it all took.
         doubts: of arms, by name.
+        pace: the clocks of an accelerator.
     """
+    pace = pace or Pace()
+    clocks = f"; {pace.note}" if pace.note else ""
     if len(seen.heads) < FEWEST // 2:
-        reason = "the iterations do not stand out from the set-up of a call"
+        hidden = "the iterations do not stand out from the set-up of a call"
+        slowed = "the device was slowed in most launches"
+        reason = f"{slowed if pace.left_out > len(seen.heads) else hidden}{clocks}"
         return Comparison(outcome=Outcome.INCONCLUSIVE, reason=reason, limit=limit, seconds=seconds)
     every = Estimate.of([*seen.heads, *fresh.heads])
     null = Estimate.of([*seen.nulls, *fresh.nulls])
@@ -154,10 +167,17 @@ def decide(
     if doubts and outcome is not Outcome.SLOWER:
         outcome = Outcome.INCONCLUSIVE
         reason = "; ".join(f"{name} {doubt}" for name, doubt in doubts.items())
+    ratio = math.exp(every.mean)
+    told = outcome in (Outcome.SLOWER, Outcome.FASTER)
+    if told and not holds_in_cycles(ratio, limit, pace.base_mhz, pace.head_mhz):
+        outcome = Outcome.INCONCLUSIVE
+        reason = (
+            f"{_by(every)} in time, not in cycles: base ran at {pace.base_mhz:.0f} MHz, head at {pace.head_mhz:.0f}"
+        )
     return Comparison(
         outcome=outcome,
-        reason=reason,
-        ratio=math.exp(every.mean),
+        reason=f"{reason}{clocks}",
+        ratio=ratio,
         ci_low=math.exp(every.low),
         ci_high=math.exp(every.high),
         null_ratio=math.exp(null.mean),

@@ -123,7 +123,7 @@ TIMING_COLUMNS: tuple[Column, ...] = (
         "`one dependent update`",
     ),
     ("limited_by", "string", "What binds: `memory`, `arithmetic`, `latency`, `launch`, `dispatch`"),
-    ("limit_note", "string", "The same in words; empty where the limit was not measured"),
+    ("limit_note", "string", "The same in words; empty where nothing is known to bind it"),
     ("queue_share", "Float64", "Share of the timed wall time that the worker waited for a processor, 0 to 1"),
     ("dispersion", "Float64", "Interquartile range over median of the slopes of all launches"),
     ("setup_share", "Float64", "Share of set-up in the largest timed call, 0 to 1"),

@@ -4,10 +4,12 @@ Without NVML, or for a device that it does not know, nothing is read, and the no
 """
 
 import statistics
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import reduce
 from importlib import import_module
+from operator import or_
 from typing import Any, Protocol, TypeVar
 
 Block = TypeVar("Block")
@@ -94,8 +96,8 @@ def open_clocks(device_id: str | None) -> tuple[Clocks | None, str]:
     return clocks, ""
 
 
-def disturbance(before: Reading, after: Reading) -> str | None:
-    """Why a block between two readings says nothing; ``None`` where it was left alone.
+def disturbance(*readings: Reading) -> str | None:
+    """Why a block with these readings around and in it says nothing; ``None`` where it was left alone.
 
     >>> disturbance(Reading(1980, 0), Reading(1980, 0x40 | 0x01))
     'hardware thermal slowdown'
@@ -104,12 +106,12 @@ def disturbance(before: Reading, after: Reading) -> str | None:
     >>> disturbance(Reading(1980, 0x02), Reading(1965, 0)) is None
     True
     """
-    reasons = before.reasons | after.reasons
+    reasons = reduce(or_, (each.reasons for each in readings), 0)
     for bit, cause in SLOWED_BY.items():
         if reasons & bit:
             return cause
-    moved = abs(after.sm_mhz - before.sm_mhz) > MOVED * max(before.sm_mhz, after.sm_mhz)
-    return "clock moved" if moved else None
+    clocks = [each.sm_mhz for each in readings]
+    return "clock moved" if max(clocks) - min(clocks) > MOVED * max(clocks) else None
 
 
 @dataclass(slots=True)
@@ -137,15 +139,20 @@ class ClockWatch:
         before = self.clocks.read()
         result = made()
         after = self.clocks.read()
+        if not self.undisturbed(before, after):
+            return None
+        if before is not None and after is not None:
+            self.sm_mhz.append(after.sm_mhz)
+        return result
+
+    def undisturbed(self, *readings: Reading | None) -> bool:
+        """Count a block with these readings around and in it; whether it is to be kept."""
         self.blocks += 1
-        if before is None or after is None:
-            return result
-        cause = disturbance(before, after)
+        known = [each for each in readings if each is not None]
+        cause = disturbance(*known) if len(known) == len(readings) else None
         if cause is not None:
             self.discarded[cause] = self.discarded.get(cause, 0) + 1
-            return None
-        self.sm_mhz.append(after.sm_mhz)
-        return result
+        return cause is None
 
     @property
     def discards(self) -> int:
@@ -167,6 +174,69 @@ class ClockWatch:
         causes = sorted(self.discarded.items(), key=lambda each: -each[1])
         named = ", ".join(f"{cause} ({times})" for cause, times in causes)
         return f"{self.discards} of {self.blocks} blocks discarded: {named}"
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """The clocks that the sides of a comparison ran at, over all its launches.
+
+    Attributes:
+        base_mhz: of the base's calls, its copy's too; ``None`` where not known.
+        head_mhz: of the head's calls.
+        note: what was discarded, or why no clock is known; empty on a CPU, and where there is nothing to say.
+        left_out: launches of which too little was kept to be counted.
+    """
+
+    base_mhz: float | None = None
+    head_mhz: float | None = None
+    note: str = ""
+    left_out: int = 0
+
+
+@dataclass(slots=True)
+class PaceWatch:
+    """The blocks of a comparison, and the clock that each of its arms ran at.
+
+    Attributes:
+        watch: all blocks.
+        why_none: why there are no clocks.
+        sm_mhz: the clock after each call in a block that was kept, by the number of the arm.
+        left_out: launches of which too little was kept.
+    """
+
+    watch: ClockWatch
+    why_none: str = ""
+    sm_mhz: dict[int, list[int]] = field(default_factory=dict)
+    left_out: int = 0
+
+    @classmethod
+    def of(cls, device_id: str | None) -> "PaceWatch":
+        """That of a device; see `open_clocks`."""
+        clocks, why_none = open_clocks(device_id)
+        return cls(ClockWatch(clocks), why_none)
+
+    def read(self) -> Reading | None:
+        """The state of the device now; ``None`` where it is not known."""
+        return None if self.watch.clocks is None else self.watch.clocks.read()
+
+    def kept(self, before: Reading | None, after: Sequence[tuple[int, Reading | None]]) -> bool:
+        """Whether a block is to be kept, by the readings before it and after each call, with the number of its arm."""
+        if not self.watch.undisturbed(before, *(reading for _, reading in after)):
+            return False
+        for number, reading in after:
+            if reading is not None:
+                self.sm_mhz.setdefault(number, []).append(reading.sm_mhz)
+        return True
+
+    def pace(self, bases: Sequence[int], head: int) -> Pace:
+        """What there is to say of the arms with these numbers."""
+        note = self.watch.note() or self.why_none
+        return Pace(self._mean_mhz(*bases), self._mean_mhz(head), note, self.left_out)
+
+    def _mean_mhz(self, *numbers: int) -> float | None:
+        # The mean and no median: arms take turns, and a clock that had two values had them for every arm alike.
+        read = [mhz for number in numbers for mhz in self.sm_mhz.get(number, ())]
+        return statistics.geometric_mean(read) if read and min(read) > 0 else None
 
 
 def cycles_per_iteration(ns_per_iter: float, sm_mhz: float | None) -> float | None:
@@ -197,8 +267,8 @@ def holds_in_cycles(ratio: float, threshold: float, base_mhz: float | None, head
     Args:
         ratio: head over base, in time; above 1 is slower.
         threshold: above 1, such as 1.025: slower means beyond it, faster means below its inverse.
-        base_mhz: the median clock of base's blocks; ``None`` where not known, and then nothing speaks against it.
-        head_mhz: the median clock of head's blocks.
+        base_mhz: the clock of base's blocks; ``None`` where not known, and then nothing speaks against it.
+        head_mhz: the clock of head's blocks.
 
     >>> holds_in_cycles(1.08, 1.025, 1980.0, 1980.0), holds_in_cycles(1.08, 1.025, 1980.0, 1850.0)
     (True, False)

@@ -18,6 +18,7 @@ from bench.problems.problem import Problem
 from bench.proof.subject import Answer, Failure
 from bench.proof.verdict import ProvedVerdict
 from bench.timing.asleep import NOTICED_NS, asleep_ns
+from bench.timing.clocks import Pace, PaceWatch, Reading
 from bench.timing.collector import no_collector
 from bench.timing.plan import Budget, Plan, calibrate, plan_for
 from bench.timing.ratio import SHORT_EVERY, Rounds, setup_share, typical_ns
@@ -50,6 +51,10 @@ WARM_UP = 3
 MISLED = 1.5
 """Where the first launch shows that the lengths of calls were chosen in a busy moment, they are chosen again."""
 
+MOST_DISCARDED = 0.5
+"""Where the clock of an accelerator discards more than this share of a launch's blocks of rounds, the launch is left
+out. None is made again for it, so that discards are bounded by the plan of the comparison."""
+
 FLAGGED_PROCESSORS = 1.15
 BETWEEN_NS = 120_000
 """What a worker may spend beside a call on taking the request apart, and on the reply."""
@@ -61,6 +66,11 @@ class Paced(Protocol):
     @property
     def pid(self) -> int:
         """Its process."""
+        ...
+
+    @property
+    def device_id(self) -> str | None:
+        """What names its device on this machine, by its own account; ``None`` where nothing does."""
         ...
 
     def call(self, problem: Problem, n_iters: int, dtype: Dtype) -> Answer | Failure:
@@ -156,6 +166,7 @@ class PingPong:
         self._calls = 0
         self._overworked: dict[str, str] = {}
         self._shares: dict[str, list[float]] = {}
+        self._clocks: PaceWatch | None = None
 
     @property
     def plan(self) -> Plan | None:
@@ -166,7 +177,8 @@ class PingPong:
         """Launch every arm once, and time some rounds.
 
         Returns:
-            The times; ``None`` where the machine slept meanwhile.
+            The times; ``None`` where the machine slept meanwhile, or the clock of the device moved or was held down
+            in most rounds.
 
         Raises:
             ArmFailedError: an arm failed.
@@ -179,10 +191,14 @@ class PingPong:
             workers = [started[number] for number in range(len(self._arms))]
             if self._course.on_cpu and self._course.threads == 1:
                 stack.enter_context(on_one_processor([worker.pid for worker in workers], self._order))
+            if not self._course.on_cpu and self._clocks is None:
+                self._clocks = PaceWatch.of(workers[0].device_id)
             if self._plan is None:
                 self._plan, rounds = self._first(workers)
             else:
                 rounds = self._rounds(workers, self._plan)
+        if rounds is None:
+            return None
         if Mechanism.SETUP_SHARE in self._course.mechanisms:
             for number, arm in enumerate(self._arms):
                 self._shares.setdefault(arm.name, []).append(setup_share(rounds, number))
@@ -195,9 +211,15 @@ class PingPong:
         words = {name: f"spends {share:.0%} of its longest calls on set-up" for name, share in hidden.items()}
         return {name: words[name] for name in words if hidden[name] > FLAGGED_SHARE} | self._overworked
 
-    def _first(self, workers: Sequence[Paced]) -> tuple[Plan, Rounds]:
+    def pace(self, bases: Sequence[int], head: int) -> Pace:
+        """The clocks that arms on an accelerator ran at, by the arms' numbers."""
+        return Pace() if self._clocks is None else self._clocks.pace(bases, head)
+
+    def _first(self, workers: Sequence[Paced]) -> tuple[Plan | None, Rounds | None]:
         plan = self._calibrated(workers[0])
         rounds = self._rounds(workers, plan)
+        if rounds is None:
+            return None, None
         typical = typical_ns(rounds, 0)
         if not typical > 0:
             return plan, rounds
@@ -223,7 +245,7 @@ class PingPong:
         """The plan, with long calls of several iterations where one of them fills a call."""
         return _of_length(max(plan.n_large, min(FEWEST_ITERATIONS, self._course.max_n)))
 
-    def _rounds(self, workers: Sequence[Paced], plan: Plan) -> Rounds:
+    def _rounds(self, workers: Sequence[Paced], plan: Plan) -> Rounds | None:
         first = self._ready(plan, with_short=True)
         call_ns = [self._warm_up(self._arms[number], workers[number], first) for number in self._shuffled()]
         round_ns = (1 + 1 / SHORT_EVERY) * (sum(call_ns) + BESIDE_NS * len(workers))
@@ -231,15 +253,19 @@ class PingPong:
         ready = [self._ready(plan, with_short=number % SHORT_EVERY == 0) for number in range(n_rounds)]
         came: list[tuple[int, int, Request, tuple[Frame, int]]] = []
         before = [worker.spent_ns()[0] for worker in workers]
+        clocks: list[tuple[Reading | None, list[tuple[int, Reading | None]]]] = []
         with no_collector():
             for requests in ready:
                 calls = [(place, number) for place in range(len(requests)) for number in range(len(workers))]
                 self._order.shuffle(calls)
+                if len(requests) > 1:
+                    clocks.append((self._clock(), []))
                 for place, number in calls:
                     sent = workers[number].send(requests[place])
                     if isinstance(sent, Failure):
                         raise ArmFailedError(self._arms[number].name, f"{sent.status}: {sent.message}")
                     came.append((place, number, requests[place], sent))
+                    clocks[-1][1].append((number, self._clock()))
         spent_ns = [worker.spent_ns()[0] - began for worker, began in zip(workers, before, strict=True)]
         taken: dict[tuple[int, int], list[int]] = {}
         for place, number, request, sent in came:
@@ -254,7 +280,18 @@ class PingPong:
         )
         n_long = np.array([requests[0].n_iters for requests in ready])
         n_short = np.array([requests[1].n_iters for requests in ready if len(requests) > 1])
-        return Rounds(long_ns, short_ns, n_long, n_short)
+        if self._clocks is None:
+            return Rounds(long_ns, short_ns, n_long, n_short)
+        # Rounds with one short call stand or fall together: what is read beside it is their first.
+        kept = np.array([self._clocks.kept(*around) for around in clocks])
+        if kept.mean() < 1 - MOST_DISCARDED:
+            self._clocks.left_out += 1
+            return None
+        each = np.repeat(kept, SHORT_EVERY)[:n_rounds]
+        return Rounds(long_ns[each], short_ns[kept], n_long[each], n_short[kept])
+
+    def _clock(self) -> Reading | None:
+        return None if self._clocks is None else self._clocks.read()
 
     def _shuffled(self) -> list[int]:
         """The numbers of the arms, in an order drawn anew."""

@@ -39,13 +39,14 @@ class Timing:
         launches: launches that the interval is over.
         samples: timed calls, in every launch.
         discarded: those of them that were left out for a cause.
-        limit_ns: the least that this machine needs for an iteration; ``None`` where it was not measured.
+        limit_ns: the least that this machine needs for an iteration; ``None`` where it was not measured,
+            and on an accelerator.
         share_of_limit: ``limit_ns / ns_per_iter``, at most 1.
         bytes_per_iter: what an iteration reads at least, in bytes.
         operations_per_iter: the floating-point operations that it needs at least.
         work_class: how it may come to its update at that speed; a `bench.timing.limits.work.WorkClass`.
-        limited_by: what binds it; a `bench.timing.limits.bound.Term`.
-        limit_note: the same in words; empty where the limit was not measured.
+        limited_by: what binds it, ``None`` where it is not known; a `bench.timing.limits.bound.Term`.
+        limit_note: the same in words; empty where nothing is known to bind it.
         cold_ns_per_iter: the device's time for one iteration after its L2 cache was flushed, by device events; this and
             the next two are the worker's own account, and ``None`` on a CPU or where they cannot be true.
         hot_ns_per_iter: the device's time for an iteration with all launches queued, by device events.

@@ -26,15 +26,15 @@ from scripts.trials.works import WORKS, Work, write
 SHARES = (0.0, 0.05, 0.03)
 KEPT = ("verdict", "ratio", "ci_low", "ci_high", "null_ratio", "launches", "seconds", "reason")
 NEIGHBOUR = """\
-import random, time
-chance = random.Random({seed})
-while True:
+import os, random, time
+chance, parent = random.Random({seed}), os.getppid()
+while os.getppid() == parent:
     end = time.perf_counter() + chance.expovariate(1 / 0.05)
     while time.perf_counter() < end:
         pass
     time.sleep(chance.expovariate(1 / 0.05))
 """
-"""A process that computes for 50 ms and sleeps for 50 ms, on average."""
+"""A process that computes for 50 ms and sleeps for 50 ms, on average, until its parent is gone."""
 
 
 @contextmanager

@@ -2,13 +2,14 @@
 
 import math
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pytest
 
 from bench.gate.comparison import CONFIRMING, FEWEST, MOST, Comparison, Outcome, compare, decide
 from bench.gate.comparison import Seen as Launches
+from bench.timing.clocks import Pace
 from bench.timing.pingpong import ArmFailedError
 from bench.timing.ratio import Rounds
 
@@ -25,6 +26,11 @@ class Contest:
         self.chance = random.Random(seed)
         self.launches = 0
         self.doubts: dict[str, str] = {}
+        self.clocks = Pace()
+
+    def pace(self, bases: Sequence[int], head: int) -> Pace:
+        assert (tuple(bases), head) == ((0, 1), 2)
+        return self.clocks
 
     def launch(self) -> Rounds:
         self.launches += 1
@@ -106,3 +112,37 @@ def test_a_doubted_arm_is_not_said_to_be_alike() -> None:
 def test_too_few_launches_say_nothing() -> None:
     found = decide(Launches([0.1], [0.0], [1.0]), Launches(), LIMIT)
     assert (found.outcome, found.ratio, found.head_ns_per_iter) == (Outcome.INCONCLUSIVE, None, None)
+
+
+@pytest.mark.parametrize(
+    ("ratio", "head_mhz", "outcome"),
+    [
+        (1.05, 1980.0, Outcome.SLOWER),
+        (1.05, 1900.0, Outcome.INCONCLUSIVE),
+        (0.95, 1980.0, Outcome.FASTER),
+        (0.95, 2060.0, Outcome.INCONCLUSIVE),
+        (1.0, 1900.0, Outcome.SAME),
+    ],
+)
+def test_slower_and_faster_must_hold_in_cycles_too(ratio: float, head_mhz: float, outcome: Outcome) -> None:
+    contest = Contest(lambda launch: ratio, sd=0.002)
+    contest.clocks = Pace(1980.0, head_mhz)
+    found = compared(contest)
+    assert found.outcome is outcome
+    assert ("not in cycles: base ran at 1980 MHz, head at" in found.reason) is (outcome is Outcome.INCONCLUSIVE)
+
+
+def test_clocks_that_are_not_known_change_the_reason_alone() -> None:
+    plain, blind = (Contest(lambda launch: 1.05, sd=0.002) for _ in range(2))
+    blind.clocks = Pace(note="no clocks: pynvml cannot be imported; install gdbench[cuda]")
+    expected, found = compared(plain), compared(blind)
+    assert found.outcome is expected.outcome is Outcome.SLOWER
+    assert found.ratio == expected.ratio
+    assert found.reason == f"{expected.reason}; {blind.clocks.note}"
+
+
+def test_a_device_that_was_slowed_throughout_is_said_to_be() -> None:
+    note = "90 of 100 blocks discarded: power cap (90)"
+    found = decide(Launches([0.1], [0.0], [1.0]), Launches(), LIMIT, pace=Pace(note=note, left_out=7))
+    assert found.outcome is Outcome.INCONCLUSIVE
+    assert found.reason == f"the device was slowed in most launches; {note}"

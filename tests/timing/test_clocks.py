@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bench.timing.clocks import ClockWatch, Reading, cycles_per_iteration, disturbance, open_clocks
+from bench.timing.clocks import ClockWatch, Pace, PaceWatch, Reading, cycles_per_iteration, disturbance, open_clocks
 
 
 class Clocks:
@@ -119,3 +119,27 @@ def test_without_clocks_every_block_is_kept_and_nothing_said() -> None:
     assert watch.block(lambda: "block") == "block"
     assert (watch.note(), watch.median_mhz(), watch.blocks) == ("", None, 0)
     assert cycles_per_iteration(5_000.0, None) is None
+
+
+def test_a_clock_that_moved_within_a_block_discards_it() -> None:
+    calm, low = Reading(1980, 0), Reading(1800, 0)
+    assert disturbance(calm, low, calm) == "clock moved"
+    assert disturbance(calm, Reading(1980, 0x08), calm) == "hardware slowdown"
+
+
+def test_each_arm_of_a_comparison_has_its_clock() -> None:
+    watch = PaceWatch(ClockWatch(Clocks([])))
+    fast, slow = Reading(2000, 0), Reading(1960, 0)
+    assert watch.kept(fast, [(0, fast), (1, fast), (2, slow)])
+    assert not watch.kept(fast, [(0, fast), (1, Reading(2000, 0x04)), (2, slow)])
+    assert watch.kept(None, [(0, None), (1, fast), (2, slow)])
+    pace = watch.pace((0, 1), 2)
+    assert [pace.base_mhz, pace.head_mhz] == pytest.approx([2000.0, 1960.0])
+    assert pace.note == "1 of 3 blocks discarded: power cap (1)"
+
+
+def test_a_comparison_without_clocks_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pynvml", None)
+    watch = PaceWatch.of("GPU-1")
+    assert watch.kept(watch.read(), [(0, watch.read())])
+    assert watch.pace((0,), 1) == Pace(note="no clocks: pynvml cannot be imported; install gdbench[cuda]")

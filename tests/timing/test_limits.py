@@ -2,11 +2,13 @@
 
 import dataclasses
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from bench.dtypes import DTYPES
+from bench.harness import Harness
 from bench.judge.subject import Worker
 from bench.problems.problem import Problem
 from bench.proof.subject import Failure
@@ -17,7 +19,7 @@ from bench.timing.limits.gauge import Gauge
 from bench.timing.limits.machine import Level, Limits
 from bench.timing.limits.measure import measure, measured
 from bench.timing.limits.work import Shape, Work, WorkClass, works
-from bench.timing.record import Rejected, Timing, Void
+from bench.timing.record import Flag, Rejected, Timing, Void
 from bench.variants.contract import Variant
 
 LIMITS = Limits(
@@ -88,10 +90,12 @@ def test_the_largest_term_binds() -> None:
     assert term(works(LARGE, 8)[0]) is Term.MEMORY
     assert term(works(WIDE, 8)[0]) is Term.ARITHMETIC
     assert term(works(WIDE, 2)[0], dtype="bfloat16") is Term.MEMORY
+
+
+def test_a_launch_is_no_limit_of_an_iteration() -> None:
     launching = dataclasses.replace(LIMITS, launch_ns=4_000.0)
-    assert term(works(LINE_4, 8)[0], launching) is Term.LAUNCH
-    assert bound_of(works(LINE_4, 8)[0], launching, "float64").ns == 4_000.0
-    assert bound_of(works(LINE_4, 8)[2], launching, "float64").ns == LIMITS.chain_ns
+    for work in works(LINE_4, 8):
+        assert bound_of(work, launching, "float64") == bound_of(work, LIMITS, "float64")
 
 
 @pytest.mark.parametrize(
@@ -235,10 +239,10 @@ def test_threads_read_and_compute_together() -> None:
     assert [level.capacity_bytes for level in both.levels[:1]] == [2 * caches()[0].capacity_bytes]
 
 
-def timing(ns: float, half_ns: float = 0.0, *, device: str = "cpu") -> Timing:
+def timing(ns: float, half_ns: float = 0.0, *, device: str = "cpu", backend: str = "numpy") -> Timing:
     verdict = Verdict(
         variant="v",
-        backend="numpy",
+        backend=backend,
         family="analytic",
         problem="line-4",
         device=device,
@@ -261,11 +265,21 @@ def nothing_launched(variant: Variant, device: str) -> Worker | Failure:
     return Failure(Status.UNAVAILABLE, None, f"{variant.backend} is not installed")
 
 
+LATENCIES = {"launch_ns": 4_000.0, "replay_ns": 6_000.0, "graph_kernel_ns": 1_000.0}
+
+
+def latencies(backend: str, device: str) -> dict[str, float] | Failure:
+    """Those of torch on one device; another library has nothing to say."""
+    if (backend, device) == ("torch", "cuda:1"):
+        return Failure(Status.CRASHED, None, "signal 11")
+    return dict(LATENCIES) if backend == "torch" else {}
+
+
 @pytest.fixture
 def gauge(monkeypatch: pytest.MonkeyPatch) -> Gauge:
     """One that knows the limits, and measures them as the same again."""
     monkeypatch.setattr("bench.timing.limits.gauge.measure", lambda threads: LIMITS)
-    made = Gauge(nothing_launched, threads=1)
+    made = Gauge(nothing_launched, latencies, threads=1)
     made.limits = LIMITS
     return made
 
@@ -286,6 +300,81 @@ def test_an_accelerator_gets_what_an_iteration_needs_and_no_limit(gauge: Gauge) 
     found = gauge.beside(timing(6_000.0, device="cuda"), DATA)
     assert isinstance(found, Timing)
     assert (found.bytes_per_iter, found.limit_ns, found.limited_by, found.limit_note) == (64, None, None, "")
+
+
+ON_CUDA = dataclasses.replace(
+    timing(47_300.0, device="cuda", backend="torch"), hot_ns_per_iter=6_100.0, host_ns_per_iter=46_000.0
+)
+
+
+def test_a_timing_that_is_bound_by_launching_has_the_words_and_no_limit(gauge: Gauge) -> None:
+    gauge.measure_launches([("torch", "cuda")])
+    found = gauge.beside(ON_CUDA, DATA)
+    assert isinstance(found, Timing)
+    assert (found.limited_by, found.limit_ns, found.share_of_limit, found.work_class) == ("launch", None, None, None)
+    assert found.limit_note == (
+        "launch-bound: the device works for 6.1 of 47.3 us; starting the work takes the rest, and one launch 4 us"
+    )
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        pytest.param({"hot_ns_per_iter": 40_000.0}, id="the device is at work"),
+        pytest.param({"host_ns_per_iter": 200.0}, id="one kernel that iterates by itself"),
+        pytest.param({"ns_per_iter": 2_000.0, "hot_ns_per_iter": 900.0, "host_ns_per_iter": 1_900.0}, id="part of one"),
+        pytest.param({"hot_ns_per_iter": None}, id="no events"),
+        pytest.param({"host_ns_per_iter": None}, id="no host time"),
+        pytest.param({"flags": (Flag.DEVICE,)}, id="works elsewhere"),
+    ],
+)
+def test_nothing_else_is_said_to_be_bound_by_launching(gauge: Gauge, changes: dict[str, object]) -> None:
+    gauge.measure_launches([("torch", "cuda")])
+    found = gauge.beside(dataclasses.replace(ON_CUDA, **changes), DATA)  # type: ignore[arg-type]
+    assert isinstance(found, Timing)
+    assert (found.limited_by, found.limit_ns, found.limit_note) == (None, None, "")
+
+
+@pytest.mark.parametrize(("backend", "device"), [("torch", "cuda:1"), ("cupy", "cuda"), ("torch", "xpu")])
+def test_where_no_launch_was_measured_nothing_is_said(gauge: Gauge, backend: str, device: str) -> None:
+    gauge.measure_launches([("torch", "cuda"), ("torch", "cuda:1"), ("cupy", "cuda")])
+    verdict = dataclasses.replace(ON_CUDA.verdict.verdict, backend=backend, device=device)
+    found = gauge.beside(dataclasses.replace(ON_CUDA, verdict=ProvedVerdict(verdict)), DATA)
+    assert isinstance(found, Timing)
+    assert (found.limited_by, found.limit_note) == (None, "")
+
+
+def test_an_accelerator_is_asked_once_and_a_cheaper_replay_counts() -> None:
+    asked: list[tuple[str, str]] = []
+
+    def cheaper(backend: str, device: str) -> dict[str, float]:
+        asked.append((backend, device))
+        return LATENCIES | {"replay_ns": 3_000.0}
+
+    made = Gauge(nothing_launched, cheaper, threads=1)
+    made.limits = LIMITS
+    for _ in range(2):
+        made.measure_launches([("torch", "cuda"), ("torch", "cuda")])
+    assert asked == [("torch", "cuda")]
+    assert made.measure([]).record()["launch_ns"] == 3_000.0
+
+
+def test_only_accelerators_that_are_timed_on_are_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[str, str]] = []
+
+    def noted(backend: str, device: str) -> dict[str, float]:
+        asked.append((backend, device))
+        return {}
+
+    with Harness() as harness:
+        monkeypatch.setattr(harness._gauge, "_latencies", noted)
+        variant = SimpleNamespace(backend="torch")
+        proved = [
+            SimpleNamespace(to_be_timed=timed, cell=SimpleNamespace(variant=variant, device=device))
+            for device, timed in (("cuda", True), ("cuda", True), ("cuda:1", False))
+        ]
+        assert harness.measure_limits(proved) is None  # type: ignore[arg-type]
+    assert asked == [("torch", "cuda")]
 
 
 def test_no_timing_is_left_under_the_least_limit(gauge: Gauge) -> None:
@@ -322,7 +411,7 @@ def test_what_is_no_timing_passes(gauge: Gauge) -> None:
 
 
 def test_a_backend_without_a_worker_has_no_dispatch_cost() -> None:
-    made = Gauge(nothing_launched, threads=1)
+    made = Gauge(nothing_launched, latencies, threads=1)
     limits = made.measure(["torch"])
     assert limits.dispatch_ns == {}
     assert made.measure(["torch"]) == limits

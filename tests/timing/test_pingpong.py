@@ -2,6 +2,7 @@
 
 import math
 import random
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -15,8 +16,10 @@ from bench.judge.subject import Request
 from bench.problems.problem import Problem
 from bench.proof.subject import Answer, Failure
 from bench.proof.verdict import Finding, ProvedVerdict, Status, Verdict
+from bench.timing.clocks import Pace
 from bench.timing.pingpong import FEWEST_ROUNDS, Arm, ArmFailedError, Course, PingPong
-from bench.timing.ratio import log_ratio
+from bench.timing.ratio import SHORT_EVERY, log_ratio
+from tests.timing.test_clocks import nvml
 
 PROVED = ProvedVerdict(
     Verdict(
@@ -49,6 +52,7 @@ class Simulated:
     held: list[Problem] = field(default_factory=list)
     launches: int = 0
     pid: int = -1
+    device_id: str | None = "GPU-1"
     spent: float = 0.0
 
     def __post_init__(self) -> None:
@@ -164,3 +168,92 @@ def test_dear_iterations_get_few_rounds() -> None:
     rounds = dear.launch()
     assert rounds is not None
     assert len(rounds.long_ns) == FEWEST_ROUNDS
+
+
+@dataclass
+class Gpu:
+    """An NVML whose device is slowed at some of the readings, and whose clock is set by whoever was called last."""
+
+    slowed_at: frozenset[int] = frozenset()
+    mhz: int = 1980
+    readings: int = 0
+
+    def reasons(self, handle: object) -> int:
+        self.readings += 1
+        return 0x04 if self.readings in self.slowed_at else 0
+
+
+@pytest.fixture
+def gpu(monkeypatch: pytest.MonkeyPatch) -> Gpu:
+    made = Gpu()
+    bindings = nvml(
+        nvmlDeviceGetClockInfo=lambda handle, kind: made.mhz, nvmlDeviceGetCurrentClocksEventReasons=made.reasons
+    )
+    monkeypatch.setitem(sys.modules, "pynvml", bindings)
+    return made
+
+
+READINGS = 1 + 2 * (SHORT_EVERY + 1)
+"""Of a block of rounds with two arms: before it, and after each call."""
+
+
+def test_rounds_in_which_the_device_was_slowed_are_discarded(gpu: Gpu) -> None:
+    calm, slowed = (game(Simulated(), Simulated(), on_cpu=False) for _ in range(2))
+    calm.launch()
+    whole = calm.launch()
+    slowed.launch()
+    # Somewhere in the third block of the launch that follows.
+    gpu.slowed_at = frozenset({gpu.readings + 2 * READINGS + 5})
+    rounds = slowed.launch()
+    assert whole is not None
+    assert rounds is not None
+    third = slice(2 * SHORT_EVERY, 3 * SHORT_EVERY)
+    np.testing.assert_array_equal(rounds.long_ns, np.delete(whole.long_ns, third, axis=0))
+    np.testing.assert_array_equal(rounds.n_long, np.delete(whole.n_long, third))
+    np.testing.assert_array_equal(rounds.short_ns, np.delete(whole.short_ns, 2, axis=0))
+    np.testing.assert_array_equal(rounds.n_short, np.delete(whole.n_short, 2))
+    pace = slowed.pace((0,), 1)
+    assert pace.note.endswith("blocks discarded: power cap (1)")
+    assert pace.base_mhz == pytest.approx(1980.0)
+    assert pace.left_out == 0
+    assert calm.pace((0,), 1).note == ""
+
+
+def test_a_launch_that_was_slowed_in_most_rounds_is_left_out(gpu: Gpu) -> None:
+    gpu.slowed_at = frozenset(range(1, 10_000))
+    pair = game(Simulated(), Simulated(), on_cpu=False)
+    assert pair.launch() is None
+    assert pair.plan is None
+    gpu.slowed_at = frozenset()
+    assert pair.launch() is not None
+    assert pair.pace((0,), 1).left_out == 1
+
+
+def test_an_answer_in_a_discarded_round_is_checked_too(gpu: Gpu) -> None:
+    class Wrong(Simulated):
+        def answer(self, request: Request, sent, cpu_ns: int, queue_ns: int, between_ns: int):  # type: ignore[no-untyped-def]
+            # The clock is read beside rounds alone, and those are answered for when all of them are over.
+            self.wrong_at = len(self.calls) if gpu.readings > READINGS else -1
+            return super().answer(request, sent, cpu_ns, queue_ns, between_ns)
+
+    gpu.slowed_at = frozenset(range(1, 10_000))
+    with pytest.raises(ArmFailedError, match="arm 1: it is negative"):
+        game(Simulated(), Wrong(), on_cpu=False).launch()
+
+
+def test_each_arm_has_the_clock_that_it_ran_at(gpu: Gpu) -> None:
+    class Throttling(Simulated):
+        def send(self, request: Request):  # type: ignore[no-untyped-def]
+            gpu.mhz = 1900 if self.spent_share else 1980
+            return super().send(request)
+
+    pair = game(Throttling(spent_share=0.0), Throttling(), on_cpu=False)
+    pair.launch()
+    pace = pair.pace((0,), 1)
+    assert [pace.base_mhz, pace.head_mhz] == pytest.approx([1980.0, 1900.0])
+
+
+def test_the_processor_has_no_such_clock(gpu: Gpu) -> None:
+    pair = game(Simulated(), Simulated())
+    pair.launch()
+    assert (gpu.readings, pair.pace((0,), 1)) == (0, Pace())

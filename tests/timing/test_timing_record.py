@@ -21,6 +21,7 @@ COLUMNS = [
     "setup_ns",
     "first_call_ns",
     "launches",
+    "stopped_by",
     "samples",
     "discarded",
     "limit_ns",

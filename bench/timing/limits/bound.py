@@ -39,7 +39,7 @@ class Bound:
     Attributes:
         work: what it needs.
         ns: the largest of its terms.
-        term: which one that is; never `Term.DISPATCH`, which no iteration needs.
+        term: which one that is; never `Term.DISPATCH` or `Term.LAUNCH`, which no iteration needs.
         level: from where the data come that take longest.
     """
 
@@ -76,8 +76,6 @@ def bound_of(work: Work, limits: Limits, dtype: str) -> Bound:
     terms = {Term.MEMORY: memory_ns / CAUTION, Term.LATENCY: work.dependent * limits.chain_ns}
     if dtype in limits.operations_per_ns:
         terms[Term.ARITHMETIC] = work.operations / (CAUTION * limits.operations_per_ns[dtype])
-    if limits.launch_ns is not None and work.kind is not WorkClass.UPDATE:
-        terms[Term.LAUNCH] = limits.launch_ns
     term = max(terms, key=lambda each: terms[each])
     if work.kind is WorkClass.UPDATE:
         # The one limit under which a timing is rejected holds whatever else was measured wrongly.
@@ -108,6 +106,33 @@ def placed(ns_per_iter: float, shape: Shape, dtype: Dtype, backend: str, limits:
         rest = _of(ns_per_iter - unfused_ns, ns_per_iter)
         return Placing(bound, share, Term.DISPATCH, f"dispatch-bound: about {rest} are {_CALLS.get(backend, backend)}")
     return Placing(bound, share, bound.term, _words(bound, ns_per_iter, dtype.name, limits))
+
+
+def launch_bound(ns_per_iter: float, hot_ns: float, host_ns: float, launch_ns: float) -> str | None:
+    """Words for an iteration on an accelerator that is bound by being launched; ``None`` for any other.
+
+    It is where the device works for less than half of the iteration, the host is busy starting it for more than half,
+    and each iteration leaves the host the time of a launch: one kernel that iterates by itself does not. A limit it is
+    not, because such a kernel is honest.
+
+    Args:
+        ns_per_iter: nanoseconds an iteration, by the judge's clock.
+        hot_ns: the device's time for one, with all launches queued.
+        host_ns: the host's time to start one.
+        launch_ns: of one launch, or one replay of a graph if that is less.
+
+    >>> launch_bound(47_300.0, 6_100.0, 46_000.0, 4_000.0)
+    'launch-bound: the device works for 6.1 of 47.3 us; starting the work takes the rest, and one launch 4 us'
+    >>> launch_bound(2_000.0, 900.0, 1_900.0, 4_000.0) is None
+    True
+    """
+    starting = host_ns > LIKELY * ns_per_iter and host_ns >= launch_ns
+    if not starting or hot_ns > LIKELY * ns_per_iter:
+        return None
+    device, launch = _of(hot_ns, ns_per_iter), launch_ns / 1e3
+    return (
+        f"launch-bound: the device works for {device}; starting the work takes the rest, and one launch {launch:.3g} us"
+    )
 
 
 def _memory(bytes_read: int, limits: Limits) -> tuple[float, Level]:
@@ -147,8 +172,6 @@ def _words(bound: Bound, ns_per_iter: float, dtype: str, limits: Limits) -> str:
         case Term.ARITHMETIC:
             of_measured = min(1.0, bound.work.operations / limits.operations_per_ns[dtype] / ns_per_iter)
             said = f"arithmetic-bound: {_percent(of_measured)} of the {dtype} operations a second"
-        case Term.LAUNCH:
-            said = f"launch-bound: {_of(bound.ns, ns_per_iter)} are one launch"
         case _:
             said = f"latency-bound: {_of(bound.ns, ns_per_iter)} are operations that wait for each other"
     return f"{said}{instead}"

@@ -10,11 +10,11 @@ from bench.dtypes import DTYPES
 from bench.judge.subject import Worker
 from bench.problems.problem import Problem
 from bench.proof.subject import Answer, Failure
-from bench.timing.limits.bound import placed
+from bench.timing.limits.bound import Term, launch_bound, placed
 from bench.timing.limits.machine import Limits
 from bench.timing.limits.measure import measure, measured
 from bench.timing.limits.work import Shape, WorkClass, works
-from bench.timing.record import Timing, Void
+from bench.timing.record import Flag, Timing, Void
 from bench.variants.contract import Variant
 
 SHORT, LONG = 200, 4_200
@@ -32,14 +32,22 @@ class Gauge:
         limits: of the processor, with the dispatch cost of each backend asked for so far; ``None`` until then.
     """
 
-    def __init__(self, launch: Callable[[Variant, str], Worker | Failure], threads: int) -> None:
+    def __init__(
+        self,
+        launch: Callable[[Variant, str], Worker | Failure],
+        latencies: Callable[[str, str], dict[str, float] | Failure],
+        threads: int,
+    ) -> None:
         """Measure nothing yet.
 
         Args:
             launch: starts a worker with a variant in it on a device.
+            latencies: what launching costs a backend on a device; see `bench.judge.workshop.Workshop.latencies`.
             threads: of a worker.
         """
         self._launch = launch
+        self._latencies = latencies
+        self._launch_ns: dict[tuple[str, str], float | None] = {}
         self._threads = threads
         self._asked: set[str] = set()
         self._tries_left = AGAIN
@@ -54,8 +62,18 @@ class Gauge:
                 cost_ns = self._dispatch_ns(backend)
                 if cost_ns is not None:
                     limits = replace(limits, dispatch_ns={**limits.dispatch_ns, backend: cost_ns})
-        self.limits = limits
-        return limits
+        known = [each for each in self._launch_ns.values() if each is not None]
+        self.limits = replace(limits, launch_ns=min(known, default=None))
+        return self.limits
+
+    def measure_launches(self, places: Iterable[tuple[str, str]]) -> None:
+        """What a launch costs at least, for each backend and accelerator where it can be had."""
+        for place in dict.fromkeys(places):
+            if place not in self._launch_ns:
+                said = self._latencies(*place)
+                named = {} if isinstance(said, Failure) else said
+                costs = [named[name] for name in ("launch_ns", "replay_ns") if name in named]
+                self._launch_ns[place] = min(costs, default=None)
 
     def beside(self, outcome: Timing | T, problem: Problem) -> "Timing | Void | T":
         """The outcome of a cell, a timing with its limit beside it.
@@ -65,7 +83,8 @@ class Gauge:
             problem: the cell's data.
 
         Returns:
-            The outcome; of another device than the processor, a timing with what an iteration needs and no limit.
+            The outcome; of another device than the processor, a timing with what an iteration needs, and with the words
+            where it is bound by being launched, but no limit.
             `Void` where the interval of a timing reaches over the least time that any iteration takes and its middle
             does not.
         """
@@ -75,7 +94,14 @@ class Gauge:
         shape, dtype = Shape.of(problem), DTYPES[verdict.dtype]
         if self.limits is None or verdict.device != "cpu":
             data = works(shape, dtype.itemsize)[0]
-            return replace(outcome, bytes_per_iter=data.bytes_read, operations_per_iter=data.operations)
+            words = self._launch_bound(outcome)
+            return replace(
+                outcome,
+                bytes_per_iter=data.bytes_read,
+                operations_per_iter=data.operations,
+                limited_by=Term.LAUNCH.value if words else None,
+                limit_note=words or "",
+            )
         found = placed(outcome.ns_per_iter, shape, dtype, verdict.backend, self.limits)
         if self._tries_left and (found is None or found.bound.work.kind is not WorkClass.DATA):
             # Nearly always a pass over the data, timed in a quieter moment than the machine was measured in.
@@ -97,6 +123,14 @@ class Gauge:
             limited_by=found.limited_by.value,
             limit_note=found.words,
         )
+
+    def _launch_bound(self, timing: Timing) -> str | None:
+        verdict = timing.verdict.verdict
+        hot_ns, host_ns = timing.hot_ns_per_iter, timing.host_ns_per_iter
+        launch_ns = self._launch_ns.get((verdict.backend, verdict.device))
+        if hot_ns is None or host_ns is None or launch_ns is None or Flag.DEVICE in timing.flags:
+            return None
+        return launch_bound(timing.ns_per_iter, hot_ns, host_ns, launch_ns)
 
     def _dispatch_ns(self, backend: str) -> float | None:
         """What one operation on a single number costs, by the slope of two lengths; ``None`` without a worker."""

@@ -30,8 +30,8 @@ class Limits:
         operations_per_ns: floating-point operations, by dtype.
         chain_ns: less than an operation takes that needs the result of the one before.
         dispatch_ns: what an operation on a single number costs through a backend, by the backend's name.
-        launch_ns: the least time from one launched kernel to the next, where each iteration must launch one; ``None``
-            for a processor.
+        launch_ns: of one launch, or one replay of a graph if that is less, on the accelerators that were asked;
+            ``None`` where none was. It limits nothing: a kernel may iterate by itself.
     """
 
     threads: int
