@@ -150,6 +150,7 @@ class _Cell:
     launched: int = 0
     starts: int = 0
     replans: int = 0
+    slept: int = 0
     device: DeviceWatch = field(default_factory=DeviceWatch)
 
     def launch(self, order: random.Random, budget: Budget, wanted: int, deadline: float) -> Outcome | None:
@@ -169,7 +170,9 @@ class _Cell:
         if asleep_ns() - asleep_before_ns > NOTICED_NS:
             # A processor that wakes is cold and slow: nothing of this launch counts, and there will be another.
             self.plan = self.plan if self.launches else None
-            return None
+            self.slept += 1
+            often = self.slept >= most_launches(wanted)
+            return Void(f"the machine slept in {self.slept} of {self.launched} launches") if often else None
         self.launches.append(Launch(first.elapsed_ns, samples))
         if self._replanned(plan, budget):
             return None

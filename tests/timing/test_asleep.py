@@ -2,12 +2,12 @@
 
 import sys
 import time
-from itertools import chain, repeat
+from itertools import chain, count, repeat
 
 import pytest
 
 from bench.timing.asleep import NOTICED_NS, asleep_ns
-from bench.timing.record import Timing
+from bench.timing.record import Timing, Void
 from bench.timing.session import time_cells
 from tests.timing.test_session import GENEROUS, Machine
 
@@ -53,3 +53,11 @@ def test_a_launch_that_spans_a_sleep_does_not_count_and_is_made_again(
     assert timing.launches == 5
     assert launches == [1, 2, 3, 4, 5, 6]
     assert timing.ns_per_iter == pytest.approx(6_000, rel=0.01)
+
+
+def test_a_machine_that_sleeps_in_every_launch_makes_the_cell_void(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks = count(0, 10_000_000_000)
+    monkeypatch.setattr("bench.timing.session.asleep_ns", lambda: next(looks))
+    machine = Machine()
+    [(_, outcome)] = time_cells([machine.job()], seed=1, budget=GENEROUS)
+    assert outcome == Void("the machine slept in 10 of 10 launches")
