@@ -14,25 +14,11 @@ from bench.judge.mechanisms import Mechanism, all_but
 from bench.judge.subject import Request
 from bench.problems.problem import Problem
 from bench.proof.subject import Answer, Failure
-from bench.proof.verdict import Finding, ProvedVerdict, Status, Verdict
+from bench.proof.verdict import Status
 from bench.timing.pingpong import FEWEST_ROUNDS, Arm, ArmFailedError, Course, PingPong
 from bench.timing.ratio import log_ratio
+from tests.proof.verdicts import PROVED
 
-PROVED = ProvedVerdict(
-    Verdict(
-        variant="simulated",
-        backend="numpy",
-        family="analytic",
-        problem="simulated",
-        device="cpu",
-        dtype="float64",
-        finding=Finding(status=Status.PROVED),
-        expected="proved",
-        as_expected=True,
-        seconds=0.0,
-        isolation="fork",
-    )
-)
 X, Y = np.array([[1.0], [2.0]]), np.array([[2.0], [4.0]])
 
 

@@ -17,28 +17,14 @@ from bench.errors import UsageError
 from bench.judge.mechanisms import Mechanism, all_but
 from bench.problems.problem import Problem
 from bench.proof.subject import Answer, Failure, Reply
-from bench.proof.verdict import Finding, ProvedVerdict, Status, Verdict
+from bench.proof.verdict import Status
 from bench.timing.interval import half_width
 from bench.timing.plan import Budget, Plan
 from bench.timing.record import Flag, Rejected, Timing, Void
 from bench.timing.session import Job, Outcome, time_cells
 from bench.timing.slope import Sample, line
+from tests.proof.verdicts import PROVED
 
-PROVED = ProvedVerdict(
-    Verdict(
-        variant="simulated",
-        backend="numpy",
-        family="analytic",
-        problem="simulated",
-        device="cpu",
-        dtype="float64",
-        finding=Finding(status=Status.PROVED),
-        expected="proved",
-        as_expected=True,
-        seconds=0.0,
-        isolation="fork",
-    )
-)
 X, Y = np.array([[1.0], [2.0]]), np.array([[2.0], [4.0]])
 
 
