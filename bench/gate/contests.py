@@ -85,8 +85,9 @@ class Contests:
             self._harness.arm(base, f"{names[0]}, second copy"),
             self._harness.arm(head, names[1]),
         ]
-        seed = self._harness.options.seed if seed is None else seed
-        game = PingPong(arms, self._harness.course(head), seed)
+        options = self._harness.options
+        seed = options.seed if seed is None else seed
+        game = PingPong(arms, self._harness.course(head), seed, mechanisms=options.mechanisms)
         found = compare(game, limit=contest.limit, on_launch=on_launch)
         row = self._with_counts(contest, found, base, head) if self._instructions else _row(contest, found)
         return row.record()

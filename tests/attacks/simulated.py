@@ -17,6 +17,7 @@ from bench.proof.contract import RawArray, RawReply, judge_reply
 from bench.proof.spot_check import SpotCheck
 from bench.proof.subject import Reply
 from bench.selftest import descent
+from bench.timing.course import Course
 from bench.timing.plan import Budget
 from bench.timing.session import Job, Outcome, time_cells
 from bench.variants.contract import Descent
@@ -82,11 +83,8 @@ def outcome_of(
     job = Job(
         key="attack",
         verdict=PROVED,
-        dtype=FLOAT64,
         launcher=launcher,
-        start=check.fresh,
-        check=check.complaint,
-        max_n=5_000,
+        course=Course(dtype=FLOAT64, fresh=check.fresh, check=check.complaint, max_n=5_000),
     )
     with monkeypatch.context() as patched:
         patched.setattr(descent, "step", counted)

@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 
 from bench.dtypes import DTYPES, Dtype
-from bench.judge.mechanisms import Mechanism, all_but
+from bench.judge.mechanisms import ALL, Mechanism, Mechanisms, all_but
 from bench.judge.subject import Request
 from bench.problems.problem import Problem
 from bench.proof.subject import Answer, Failure
 from bench.proof.verdict import Status
-from bench.timing.pingpong import FEWEST_ROUNDS, Arm, ArmFailedError, Course, PingPong
+from bench.timing.course import Course
+from bench.timing.pingpong import FEWEST_ROUNDS, Arm, ArmFailedError, PingPong
 from bench.timing.ratio import log_ratio
 from tests.proof.verdicts import PROVED
 
@@ -84,9 +85,9 @@ def course(**changes: object) -> Course:
     )
 
 
-def game(*workers: Simulated, seed: int = 0, **changes: object) -> PingPong:
+def game(*workers: Simulated, seed: int = 0, mechanisms: Mechanisms = ALL, **changes: object) -> PingPong:
     arms = [Arm(name=f"arm {number}", verdict=PROVED, launcher=worker) for number, worker in enumerate(workers)]
-    return PingPong(arms, course(**changes), seed)
+    return PingPong(arms, course(**changes), seed, mechanisms=mechanisms)
 
 
 def test_the_ratio_of_two_loops() -> None:

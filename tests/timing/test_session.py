@@ -1,6 +1,5 @@
 """Timing cells, against workers whose clock is a seeded simulation with a known truth."""
 
-import dataclasses
 import gc
 import random
 import re
@@ -8,6 +7,7 @@ import statistics
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,6 +18,7 @@ from bench.judge.mechanisms import Mechanism, all_but
 from bench.problems.problem import Problem
 from bench.proof.subject import Answer, Failure, Reply
 from bench.proof.verdict import Status
+from bench.timing.course import Course
 from bench.timing.interval import half_width
 from bench.timing.plan import Budget, Plan
 from bench.timing.record import Flag, Rejected, Timing, Void
@@ -77,11 +78,13 @@ class Machine:
         return Job(
             key=key,
             verdict=PROVED,
-            dtype=DTYPES["float64"],
             launcher=self,
-            start=lambda index: Problem(X, Y, np.full((1, 1), 1.0 + 1e-6 * index), None, 0.01),
-            check=check,
-            max_n=max_n,
+            course=Course(
+                dtype=DTYPES["float64"],
+                fresh=lambda index: Problem(X, Y, np.full((1, 1), 1.0 + 1e-6 * index), None, 0.01),
+                check=check,
+                max_n=max_n,
+            ),
         )
 
 
@@ -131,6 +134,11 @@ def cheap_collections() -> Iterator[None]:
     gc.freeze()
     yield
     gc.unfreeze()
+
+
+def changed(job: Job, **changes: Any) -> Job:
+    """The same with another course."""
+    return replace(job, course=replace(job.course, **changes))
 
 
 GENEROUS = Budget(
@@ -324,7 +332,7 @@ def test_what_the_kernel_knows_of_the_worker_is_flagged(machine: Machine, flag: 
 
 
 def test_a_device_that_is_waited_for_is_no_idleness() -> None:
-    job = dataclasses.replace(Machine(processors=0.1).job(), on_cpu=False)
+    job = changed(Machine(processors=0.1).job(), on_cpu=False)
     timing = outcomes(job)["cell"]
     assert isinstance(timing, Timing)
     assert timing.flags == ()
@@ -394,7 +402,7 @@ def test_the_collector_is_off_during_samples_and_on_again_afterwards() -> None:
         enabled.append(gc.isenabled())
         return None
 
-    job = dataclasses.replace(Machine().job(), check=note_collector)
+    job = changed(Machine().job(), check=note_collector)
     outcome = outcomes(job)["cell"]
     assert isinstance(outcome, Timing)
     assert enabled.count(False) == outcome.samples
