@@ -25,8 +25,9 @@ from bench.proof.spot_check import SpotCheck
 from bench.proof.story import Story, tell, untold
 from bench.proof.subject import Failure, Subject
 from bench.proof.verdict import Finding, ProvedVerdict, Status, Verdict
+from bench.timing.course import Course
 from bench.timing.limits.gauge import Gauge
-from bench.timing.pingpong import Arm, ArmFailedError, Course
+from bench.timing.pingpong import Arm, ArmFailedError
 from bench.timing.plan import Budget
 from bench.timing.record import Rejected, Timing, Void
 from bench.timing.session import Job, time_cells
@@ -192,10 +193,14 @@ class Harness:
         return Arm(name=name, verdict=ProvedVerdict(proved.verdict), launcher=lambda: self._paced(cell, name))
 
     def course(self, proved: Proved) -> Course:
-        """What the arms of a comparison are sent: calls with fresh inputs, for the data of this cell."""
+        """What the workers of a proved cell are sent: calls with fresh inputs, for its data.
+
+        Raises:
+            UsageError: the cell has no data.
+        """
         cell = proved.cell
         if cell.data is None:
-            raise UsageError(f"{cell} has no data to be compared on")
+            raise UsageError(f"{cell} has no data to be timed on")
         dtype = dtype_named(cell.dtype)
         check = self._check_of(cell.data, dtype)
         return Course(
@@ -205,7 +210,6 @@ class Harness:
             max_n=_longest_call(check.problem, cell.dtype),
             threads=self.options.limits.threads,
             on_cpu=cell.device == "cpu",
-            mechanisms=self.options.mechanisms,
         )
 
     def _paced(self, cell: Cell, name: str) -> Worker:
@@ -288,20 +292,11 @@ class Harness:
 
     def _job(self, proved: Proved) -> Job:
         cell = proved.cell
-        if cell.data is None:
-            raise UsageError(f"{cell} has no data to be timed on")
-        dtype = dtype_named(cell.dtype)
-        check = self._check_of(cell.data, dtype)
         return Job(
             key=cell.key,
             verdict=ProvedVerdict(proved.verdict),
-            dtype=dtype,
             launcher=lambda: _Launched(self._launch(cell)),
-            start=check.fresh,
-            check=check.complaint,
-            max_n=_longest_call(check.problem, cell.dtype),
-            threads=self.options.limits.threads,
-            on_cpu=cell.device == "cpu",
+            course=self.course(proved),
         )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from bench.errors import UnavailableError, UsageError
 from bench.gate.comparison import DEFAULT_LIMIT, Comparison, Outcome, compare
 from bench.gate.instructions import Instructions, compare_counts, count
+from bench.gate.row import Row
 from bench.harness import Harness, Proved
 from bench.plan import Cell
 from bench.proof.verdict import ProvedVerdict
@@ -78,18 +79,20 @@ class Contests:
             if not side.verdict.proved:
                 finding = side.verdict.finding
                 reason = f"{name} is {finding.status}, and nothing is compared without a proof: {finding.evidence}"
-                return _row(contest, Comparison(outcome=Outcome.INCONCLUSIVE, reason=reason, failed=name))
+                return _row(contest, Comparison(outcome=Outcome.INCONCLUSIVE, reason=reason, failed=name)).record()
         arms = [
             self._harness.arm(base, names[0]),
             self._harness.arm(base, f"{names[0]}, second copy"),
             self._harness.arm(head, names[1]),
         ]
-        seed = self._harness.options.seed if seed is None else seed
-        game = PingPong(arms, self._harness.course(head), seed)
+        options = self._harness.options
+        seed = options.seed if seed is None else seed
+        game = PingPong(arms, self._harness.course(head), seed, mechanisms=options.mechanisms)
         found = compare(game, limit=contest.limit, on_launch=on_launch)
-        return _row(contest, found) if not self._instructions else self._with_counts(contest, found, base, head)
+        row = self._with_counts(contest, found, base, head) if self._instructions else _row(contest, found)
+        return row.record()
 
-    def _with_counts(self, contest: Contest, found: Comparison, base: Proved, head: Proved) -> Record:
+    def _with_counts(self, contest: Contest, found: Comparison, base: Proved, head: Proved) -> Row:
         """The row with the ratio of instructions, which decides where the clock was inconclusive."""
         try:
             counted = [count(side.cell, ProvedVerdict(side.verdict)) for side in (base, head)]
@@ -107,7 +110,7 @@ class Contests:
             found = replace(
                 found, outcome=outcome, reason=f"by instructions: {counts.reason}; by the clock {found.reason}"
             )
-        return {**_row(contest, found), "instructions_ratio": counts.ratio}
+        return replace(_row(contest, found), instructions_ratio=counts.ratio)
 
     def prove(self, cell: Cell) -> Proved:
         """The proof of a cell, made when it is first asked for."""
@@ -117,27 +120,26 @@ class Contests:
         return self._proved[key]
 
 
-def _row(contest: Contest, found: Comparison) -> Record:
+def _row(contest: Contest, found: Comparison) -> Row:
     base, head = contest.names
     variant, problem, device, dtype = contest.head.key
-    return {
-        "base": base,
-        "head": head,
-        "variant": variant,
-        "problem": problem,
-        "device": device,
-        "dtype": dtype,
-        "verdict": found.outcome.value,
-        "ratio": found.ratio,
-        "ci_low": found.ci_low,
-        "ci_high": found.ci_high,
-        "reason": found.reason,
-        "null_ratio": found.null_ratio,
-        "base_ns_per_iter": found.base_ns_per_iter,
-        "head_ns_per_iter": found.head_ns_per_iter,
-        "launches": found.launches,
-        "limit": found.limit,
-        "seconds": found.seconds,
-        "instructions_ratio": None,
-        "as_expected": not found.failed and found.outcome in contest.may_be,
-    }
+    return Row(
+        base=base,
+        head=head,
+        variant=variant,
+        problem=problem,
+        device=device,
+        dtype=dtype,
+        verdict=found.outcome,
+        ratio=found.ratio,
+        ci_low=found.ci_low,
+        ci_high=found.ci_high,
+        reason=found.reason,
+        null_ratio=found.null_ratio,
+        base_ns_per_iter=found.base_ns_per_iter,
+        head_ns_per_iter=found.head_ns_per_iter,
+        launches=found.launches,
+        limit=found.limit,
+        seconds=found.seconds,
+        as_expected=not found.failed and found.outcome in contest.may_be,
+    )

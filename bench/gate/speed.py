@@ -7,6 +7,7 @@ from bench.errors import UsageError
 from bench.gate.comparison import DEFAULT_LIMIT, Outcome
 from bench.gate.config import Requirement
 from bench.gate.contests import NOT_SHOWN_SLOW, NOT_SLOWER, Contest
+from bench.gate.row import Row
 from bench.harness import Proved, Timed
 from bench.judge.lane import OWN, Lane
 from bench.plan import Cell, Request
@@ -86,37 +87,39 @@ def limit_row(timed: Timed, within: float) -> Record:
         timed: the cell after its launches.
         within: times the limit, above 1.
     """
+    return _limit_row(timed, within).record()
+
+
+def _limit_row(timed: Timed, within: float) -> Row:
     variant, problem, device, dtype = timed.cell.key
     outcome = timed.outcome
-    row: dict[str, object] = {
-        "base": f"{within:g} times the limit of this machine",
-        "head": variant,
-        "variant": variant,
-        "problem": problem,
-        "device": device,
-        "dtype": dtype,
-        **dict.fromkeys(("ratio", "ci_low", "ci_high", "null_ratio", "base_ns_per_iter", "head_ns_per_iter")),
-        "launches": None,
-        "limit": 1.0,
-        "seconds": 0.0,
-        "instructions_ratio": None,
-        "as_expected": not timed.failed,
-    }
+    untimed = Row(
+        base=f"{within:g} times the limit of this machine",
+        head=variant,
+        variant=variant,
+        problem=problem,
+        device=device,
+        dtype=dtype,
+        verdict=Outcome.INCONCLUSIVE,
+        reason=f"the limit of {device} is not measured",
+        limit=1.0,
+        as_expected=not timed.failed,
+    )
     if not isinstance(outcome, Timing):
-        reason = outcome.message if isinstance(outcome, Failure) else outcome.reason
-        return row | {"verdict": Outcome.INCONCLUSIVE.value, "reason": reason}
+        return replace(untimed, reason=outcome.message if isinstance(outcome, Failure) else outcome.reason)
     if outcome.limit_ns is None:
-        return row | {"verdict": Outcome.INCONCLUSIVE.value, "reason": f"the limit of {device} is not measured"}
+        return untimed
     allowed_ns = within * outcome.limit_ns
     slow = outcome.ci_low > allowed_ns
-    return row | {
-        "verdict": (Outcome.SLOWER if slow else Outcome.SAME).value,
-        "ratio": outcome.ns_per_iter / allowed_ns,
-        "ci_low": outcome.ci_low / allowed_ns,
-        "ci_high": outcome.ci_high / allowed_ns,
-        "base_ns_per_iter": allowed_ns,
-        "head_ns_per_iter": outcome.ns_per_iter,
-        "launches": outcome.launches,
-        "reason": f"it takes {outcome.ns_per_iter / outcome.limit_ns:.3g} times the limit; {outcome.limit_note}",
-        "as_expected": not slow,
-    }
+    return replace(
+        untimed,
+        verdict=Outcome.SLOWER if slow else Outcome.SAME,
+        ratio=outcome.ns_per_iter / allowed_ns,
+        ci_low=outcome.ci_low / allowed_ns,
+        ci_high=outcome.ci_high / allowed_ns,
+        reason=f"it takes {outcome.ns_per_iter / outcome.limit_ns:.3g} times the limit; {outcome.limit_note}",
+        base_ns_per_iter=allowed_ns,
+        head_ns_per_iter=outcome.ns_per_iter,
+        launches=outcome.launches,
+        as_expected=not slow,
+    )

@@ -3,7 +3,8 @@
 import math
 from collections.abc import Sequence
 
-from bench.gate.comparison import DEFAULT_LIMIT, Outcome
+from bench.gate.comparison import Outcome
+from bench.gate.row import Row
 from bench.runs.records import Record, cell_of
 
 RUNS_APART = 1.061
@@ -31,24 +32,23 @@ def _row(base: str, before: Record, head: str, after: Record) -> Record:
     beyond = abs(math.log(ratio)) > math.log(RUNS_APART) and not low <= 1 <= high
     outcome = Outcome.INCONCLUSIVE if not beyond else Outcome.SLOWER if ratio > 1 else Outcome.FASTER
     said = "more" if beyond else "no more"
-    return {
-        "base": base,
-        "head": head,
-        **{name: after[name] for name in ("variant", "problem", "device", "dtype")},
-        "verdict": outcome.value,
-        "ratio": ratio,
-        "ci_low": low,
-        "ci_high": high,
-        "reason": f"advisory: {said} than two runs of unchanged code may differ; compare the code itself to decide",
-        "null_ratio": None,
-        "base_ns_per_iter": base_ns,
-        "head_ns_per_iter": head_ns,
-        "launches": None,
-        "limit": DEFAULT_LIMIT,
-        "seconds": 0.0,
-        "instructions_ratio": None,
-        "as_expected": True,
-    }
+    variant, problem, device, dtype = map(str, cell_of(after))
+    return Row(
+        base=base,
+        head=head,
+        variant=variant,
+        problem=problem,
+        device=device,
+        dtype=dtype,
+        verdict=outcome,
+        ratio=ratio,
+        ci_low=low,
+        ci_high=high,
+        reason=f"advisory: {said} than two runs of unchanged code may differ; compare the code itself to decide",
+        base_ns_per_iter=base_ns,
+        head_ns_per_iter=head_ns,
+        as_expected=True,
+    ).record()
 
 
 def _number(row: Record, name: str) -> float:

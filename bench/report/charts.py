@@ -34,6 +34,7 @@ _ROW = 16
 # The reader's font is not the one that altair measures; room is left for the wider of the two.
 _CHARACTER = 7.0
 _LONGEST_NAME = 24
+_GAP = 8
 # Only powers of ten are named where the steps between them would collide.
 _TICK_LABEL = """
 crowded && abs(log(datum.value) / LN10 - round(log(datum.value) / LN10)) > 0.01 ? ''
@@ -127,14 +128,17 @@ def timing_drawings(timings: Sequence[Record]) -> list[Drawing]:
         return []
     lanes = tables.lanes(drawn)
     least = _step_below(min(float(timing["ns_per_iter"]) for timing in drawn) / 1.2)
-    # Room on the right for the number written beside the last point.
-    most = max(float(timing["ns_per_iter"]) for timing in drawn) * 5
+    slowest = max(float(timing["ns_per_iter"]) for timing in drawn)
+    # An interval that is wider than this leaves the picture.
+    ends = (float(timing["ci_high"]) for timing in drawn)
+    most = max([1.2 * slowest, *(min(end, 5 * slowest) for end in ends if math.isfinite(end))])
     margin = _CHARACTER * min(_LONGEST_NAME, max(len(printable(timing["variant"])) for timing in drawn))
+    column = _GAP + _CHARACTER * max(len(_time_words(timing)) for timing in drawn)
     drawings = []
     for problem in tables.distinct(drawn, "problem"):
         rows = [timing for timing in drawn if timing["problem"] == problem]
         points = [_timing_point(timing, least, most) for timing in rows]
-        charts = [_timing_chart(points, lanes, (least, most), margin, paper) for paper in (LIGHT, DARK)]
+        charts = [_timing_chart(points, lanes, (least, most), (margin, column), paper) for paper in (LIGHT, DARK)]
         light, dark = map(_data_uri, charts)
         spoken = "; ".join(f"{row['variant']} {tables.lane(row)} {tables.time_words(row)}" for row in rows)
         drawings.append(Drawing(problem, f"Time of one iteration on {problem}: {spoken}", light, dark))
@@ -245,14 +249,24 @@ def _timing_point(timing: Record, least: float, most: float) -> dict[str, Any]:
         "ns": float(timing["ns_per_iter"]),
         "low": low,
         "high": high,
-        "words": figures.duration(timing["ns_per_iter"], timing["ci_low"], timing["ci_high"]),
+        "words": _time_words(timing),
     }
 
 
+def _time_words(timing: Record) -> str:
+    return figures.duration(timing["ns_per_iter"], timing["ci_low"], timing["ci_high"])
+
+
 def _timing_chart(
-    points: list[dict[str, Any]], lanes: Sequence[str], domain: tuple[float, float], margin: float, paper: Paper
+    points: list[dict[str, Any]],
+    lanes: Sequence[str],
+    domain: tuple[float, float],
+    columns: tuple[float, float],
+    paper: Paper,
 ) -> Any:
+    """Between the columns of the names, on the left, and of the times, on the right: each so many pixels wide."""
     alt = needed("altair")
+    margin, column = columns
     names = [printable(lane) for lane in lanes]
     variants = list(dict.fromkeys(point["variant"] for point in points))
     scale = {"domain": names, "range": [paper.lanes[index % len(paper.lanes)] for index in range(len(names))]}
@@ -260,7 +274,7 @@ def _timing_chart(
     ticks, crowded = _ticks(*domain)
     across = alt.X(
         "ns:Q",
-        scale=alt.Scale(type="log", domain=list(domain), nice=False),
+        scale=alt.Scale(type="log", domain=list(domain), nice=False, rangeMax=alt.ExprRef(f"width - {column}")),
         axis=alt.Axis(values=ticks, labelExpr=_TICK_LABEL.replace("crowded", str(crowded).lower()), title=None),
     )
     down = alt.Scale(domain=variants, paddingInner=0.15)
@@ -275,7 +289,10 @@ def _timing_chart(
     dots = base.mark_point(filled=True, size=42, opacity=1).encode(
         x=across, shape=alt.Shape("lane:N", scale=alt.Scale(**shapes), legend=None), **rows
     )
-    words = base.mark_text(align="left", dx=8, fontSize=12).encode(x=across, text="words:N", **rows)
+    # Never beside the point: there they would lie on its interval.
+    words = base.mark_text(align="left", fontSize=12).encode(
+        x=alt.value(alt.ExprRef(f"width - {column - _GAP}")), text="words:N", **rows
+    )
     height = len(variants) * max(22, _ROW * len(names) + 6) + 30
     return _finished(spread + dots + words, paper, height)
 

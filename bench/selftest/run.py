@@ -177,7 +177,8 @@ def _besides(harness: Harness, proofs: Mapping[str, Seen], attacks: Sequence[Att
         if proofs[one.name].proved.verdict.proved and twins[twin].verdict.proved:
             arms = [harness.arm(twins[twin], "twin"), harness.arm(proofs[one.name].proved, "attack")]
             course = harness.course(proofs[one.name].proved)
-            game = PingPong(arms, course, harness.options.seed, LAUNCH_NS, plans.get(twin))
+            seed, mechanisms = harness.options.seed, harness.options.mechanisms
+            game = PingPong(arms, course, seed, LAUNCH_NS, plans.get(twin), mechanisms=mechanisms)
             found[one.name] = _beside(game)
             plans[twin] = game.plan
             clean()

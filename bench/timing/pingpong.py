@@ -20,6 +20,7 @@ from bench.proof.verdict import ProvedVerdict
 from bench.timing.asleep import NOTICED_NS, asleep_ns
 from bench.timing.clocks import Pace, PaceWatch, Reading
 from bench.timing.collector import no_collector
+from bench.timing.course import Course
 from bench.timing.plan import Budget, Plan, calibrate, plan_for
 from bench.timing.ratio import SHORT_EVERY, Rounds, setup_share, typical_ns
 
@@ -111,29 +112,6 @@ class Arm:
     launcher: Callable[[], AbstractContextManager[Paced]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Course:
-    """What all arms are sent.
-
-    Attributes:
-        dtype: of the cell.
-        fresh: the problem of call number ``index``: other inputs each time, the same for every arm.
-        check: says what is wrong with an answer after n iterations from that problem, or ``None``.
-        max_n: the most iterations that a call may ask for, at least 2.
-        threads: that a worker may use; several are not kept on one processor.
-        on_cpu: whether the processor does the work.
-        mechanisms: those that are switched on; a test of one leaves it out.
-    """
-
-    dtype: Dtype
-    fresh: Callable[[int], Problem]
-    check: Callable[[Problem, int, Answer], str | None]
-    max_n: int = 100_000
-    threads: int = 1
-    on_cpu: bool = True
-    mechanisms: Mechanisms = ALL
-
-
 class ArmFailedError(Exception):
     """An arm gave no answer, or a wrong one; there is no comparison.
 
@@ -155,12 +133,20 @@ class PingPong:
         seed: of the order of calls, their exact lengths, and the processor of each launch.
         launch_ns: how long a launch samples for, about.
         plan: of a contest with the same base; found in the first launch where ``None``.
+        mechanisms: those that are switched on; a test of one leaves it out.
     """
 
     def __init__(
-        self, arms: Sequence[Arm], course: Course, seed: int, launch_ns: int = LAUNCH_NS, plan: Plan | None = None
+        self,
+        arms: Sequence[Arm],
+        course: Course,
+        seed: int,
+        launch_ns: int = LAUNCH_NS,
+        plan: Plan | None = None,
+        *,
+        mechanisms: Mechanisms = ALL,
     ) -> None:
-        self._arms, self._course, self._launch_ns = arms, course, launch_ns
+        self._arms, self._course, self._launch_ns, self._mechanisms = arms, course, launch_ns, mechanisms
         self._order = random.Random(seed)  # noqa: S311 - an order that can be repeated, not a secret
         self._plan = plan
         self._calls = 0
@@ -199,7 +185,7 @@ class PingPong:
                 rounds = self._rounds(workers, self._plan)
         if rounds is None:
             return None
-        if Mechanism.SETUP_SHARE in self._course.mechanisms:
+        if Mechanism.SETUP_SHARE in self._mechanisms:
             for number, arm in enumerate(self._arms):
                 self._shares.setdefault(arm.name, []).append(setup_share(rounds, number))
         return None if asleep_ns() - slept_ns > NOTICED_NS else rounds
@@ -272,7 +258,7 @@ class PingPong:
             arm, answer = self._arms[number], workers[number].answer(request, sent, 0, 0, 0)
             elapsed_ns = self._checked(arm, request.problem, request.n_iters, answer).elapsed_ns
             taken.setdefault((place, number), []).append(elapsed_ns)
-        if Mechanism.PROCESSOR_TIME in self._course.mechanisms:
+        if Mechanism.PROCESSOR_TIME in self._mechanisms:
             for number, arm in enumerate(self._arms):
                 self._doubt(arm, spent_ns[number], taken[0, number] + taken[1, number])
         long_ns, short_ns = (
@@ -300,7 +286,7 @@ class PingPong:
     def _ready(self, plan: Plan, *, with_short: bool) -> list[Request]:
         problem, dtype = self._fresh(), self._course.dtype
         n_large, n_small = plan.n_large, plan.n_small
-        if Mechanism.RANDOM_LENGTHS in self._course.mechanisms:
+        if Mechanism.RANDOM_LENGTHS in self._mechanisms:
             n_large = plan.drawn(n_large, self._order)
             n_small = self._order.randint(max(1, n_small // 2), max(2, n_small + n_small // 2))
         lengths = [n_large, n_small] if with_short else [n_large]
@@ -326,14 +312,14 @@ class PingPong:
             )
 
     def _fresh(self) -> Problem:
-        if Mechanism.FRESH_DATA in self._course.mechanisms:
+        if Mechanism.FRESH_DATA in self._mechanisms:
             self._calls += 1
         return self._course.fresh(self._calls)
 
     def _checked(self, arm: Arm, problem: Problem, n_iters: int, answer: Answer | Failure) -> Answer:
         if isinstance(answer, Failure):
             raise ArmFailedError(arm.name, f"{answer.status}: {answer.message}")
-        checked = Mechanism.CHECKED_ANSWERS in self._course.mechanisms
+        checked = Mechanism.CHECKED_ANSWERS in self._mechanisms
         complaint = self._course.check(problem, n_iters, answer) if checked else None
         if complaint is not None:
             raise ArmFailedError(arm.name, complaint)

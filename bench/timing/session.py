@@ -9,7 +9,6 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from bench.dtypes import Dtype
 from bench.errors import UsageError
 from bench.judge.mechanisms import ALL, Mechanism, Mechanisms
 from bench.problems.problem import Problem
@@ -17,6 +16,7 @@ from bench.proof.subject import Answer, Failure, Subject, Watch, Watched, watche
 from bench.proof.verdict import ProvedVerdict
 from bench.timing.asleep import NOTICED_NS, asleep_ns
 from bench.timing.collector import no_collector
+from bench.timing.course import Course
 from bench.timing.device import DeviceWatch
 from bench.timing.interval import PATIENCE, conclude
 from bench.timing.plan import Budget, Plan, calibrate, refined
@@ -51,29 +51,19 @@ class Job:
     Attributes:
         key: whatever names the cell for the caller.
         verdict: the proof, without which there is no timing.
-        dtype: the cell's format.
         launcher: starts the cell's worker.
-        start: the problem of call number ``index``: other inputs each time.
-        check: says what is wrong with an answer after n iterations from that problem, or ``None``.
-        max_n: the most iterations that a call may ask for, at least 2.
-        threads: threads that the worker's array library may use.
-        on_cpu: whether the processor does the work.
+        course: what the worker is sent.
     """
 
     key: Hashable
     verdict: ProvedVerdict
-    dtype: Dtype
     launcher: Launcher
-    start: Callable[[int], Problem]
-    check: Callable[[Problem, int, Answer], str | None]
-    max_n: int = 100_000
-    threads: int = 1
-    on_cpu: bool = True
+    course: Course
 
     def __post_init__(self) -> None:
-        if self.max_n < 2:
+        if self.course.max_n < 2:
             raise UsageError(
-                f"{self.key}: max_n is {self.max_n}; a slope needs calls of two lengths. Allow at least 2."
+                f"{self.key}: max_n is {self.course.max_n}; a slope needs calls of two lengths. Allow at least 2."
             )
 
 
@@ -158,7 +148,7 @@ class _Cell:
         asleep_before_ns = asleep_ns()
         try:
             with self.job.launcher() as subject:
-                looking = None if self.job.on_cpu else watched(subject)
+                looking = None if self.job.course.on_cpu else watched(subject)
                 if looking is not None:
                     self.device.begin(looking)
                 first = self._call(subject, 1)
@@ -181,13 +171,13 @@ class _Cell:
             plan,
             self.launches,
             wanted=wanted,
-            threads=self.job.threads,
+            threads=self.job.course.threads,
             width=budget.width,
             out_of_time=time.monotonic() > deadline,
-            on_cpu=self.job.on_cpu,
+            on_cpu=self.job.course.on_cpu,
             mechanisms=self.mechanisms,
         )
-        return outcome if self.job.on_cpu else self.device.applied(outcome)
+        return outcome if self.job.course.on_cpu else self.device.applied(outcome)
 
     def _replanned(self, plan: Plan, budget: Budget) -> bool:
         """Whether the launches so far show calls that are too short beside their set-up; then they count for nothing.
@@ -197,7 +187,7 @@ class _Cell:
         found = line([sample for launch in self.launches for sample in launch.samples], plan)
         if self.replans >= MOST_PLANS or found is None or found.setup_ns <= FLAGGED_SETUP_SHARE * found.large_ns:
             return False
-        better = refined(plan, found.slope_ns, found.setup_ns, budget, self.job.max_n)
+        better = refined(plan, found.slope_ns, found.setup_ns, budget, self.job.course.max_n)
         # Much longer ones would be asked for only by what hides its work in set-up, and that is to be flagged.
         if not plan.n_large < better.n_large <= MOST_LENGTHENED * plan.n_large:
             return False
@@ -208,7 +198,7 @@ class _Cell:
     def _look(self, subject: Watched, plan: Plan) -> None:
         def ask(n: int, watch: Watch) -> Answer:
             problem = self._problem()
-            return self._checked(problem, n, subject.watch(problem, n, self.job.dtype, watch))
+            return self._checked(problem, n, subject.watch(problem, n, self.job.course.dtype, watch))
 
         try:
             self.device.look(subject, plan, ask)
@@ -220,14 +210,14 @@ class _Cell:
 
     def _planned(self, subject: Subject, order: random.Random, budget: Budget) -> tuple[Plan, tuple[Sample, ...]]:
         if self.plan is None:
-            self.plan = calibrate(lambda n: self._call(subject, n).running_ns, budget, self.job.max_n)
+            self.plan = calibrate(lambda n: self._call(subject, n).running_ns, budget, self.job.course.max_n)
         samples = self._sample(subject, self.plan, order, budget)
         # Only the first launch that says anything may change the plan: launches with other n could not be compared.
         for _ in range(MOST_PLANS):
             found = line(samples, self.plan)
             if found is None or self._quickest_ns(self.plan) < math.inf:
                 break
-            better = refined(self.plan, found.slope_ns, found.setup_ns, budget, self.job.max_n)
+            better = refined(self.plan, found.slope_ns, found.setup_ns, budget, self.job.course.max_n)
             if better == self.plan:
                 break
             self.plan = better
@@ -272,13 +262,13 @@ class _Cell:
 
     def _call(self, subject: Subject, n: int) -> Sample:
         problem = self._problem()
-        reply = self._checked(problem, n, subject.call(problem, n, self.job.dtype))
+        reply = self._checked(problem, n, subject.call(problem, n, self.job.course.dtype))
         if Mechanism.PROCESSOR_TIME not in self.mechanisms:
             return Sample(n, reply.elapsed_ns, 0, 0)
         return Sample(n, reply.elapsed_ns, reply.cpu_ns, reply.queue_ns, reply.between_ns)
 
     def _problem(self) -> Problem:
-        problem = self.job.start(self.starts)
+        problem = self.job.course.fresh(self.starts)
         if Mechanism.FRESH_DATA in self.mechanisms:
             self.starts += 1
         return problem
@@ -287,7 +277,7 @@ class _Cell:
         if isinstance(reply, Failure):
             raise _Ended(reply)
         checked = Mechanism.CHECKED_ANSWERS in self.mechanisms
-        complaint = self.job.check(problem, n, reply) if checked else None
+        complaint = self.job.course.check(problem, n, reply) if checked else None
         if complaint is not None:
             raise _Ended(Rejected(f"a timed call of {n} iterations was answered wrongly: {complaint}"))
         return reply

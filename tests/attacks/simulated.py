@@ -16,11 +16,12 @@ from bench.problems.problem import Problem
 from bench.proof.contract import RawArray, RawReply, judge_reply
 from bench.proof.spot_check import SpotCheck
 from bench.proof.subject import Reply
-from bench.proof.verdict import Finding, ProvedVerdict, Status, Verdict
 from bench.selftest import descent
+from bench.timing.course import Course
 from bench.timing.plan import Budget
 from bench.timing.session import Job, Outcome, time_cells
 from bench.variants.contract import Descent
+from tests.proof.verdicts import PROVED
 
 STEP_NS = 5_000
 SETUP_NS = 20_000
@@ -79,27 +80,11 @@ def outcome_of(
         yield simulation
 
     check = check or SpotCheck(find("line-4").problem, FLOAT64, 0)
-    verdict = Verdict(
-        variant="attack",
-        backend="numpy",
-        family="selftest",
-        problem="line-4",
-        device="cpu",
-        dtype="float64",
-        finding=Finding(status=Status.PROVED),
-        expected="proved",
-        as_expected=True,
-        seconds=0.0,
-        isolation="simulated",
-    )
     job = Job(
         key="attack",
-        verdict=ProvedVerdict(verdict),
-        dtype=FLOAT64,
+        verdict=PROVED,
         launcher=launcher,
-        start=check.fresh,
-        check=check.complaint,
-        max_n=5_000,
+        course=Course(dtype=FLOAT64, fresh=check.fresh, check=check.complaint, max_n=5_000),
     )
     with monkeypatch.context() as patched:
         patched.setattr(descent, "step", counted)

@@ -10,22 +10,15 @@ from bench.gate.config import Requirement, read_gate
 from bench.plan import Cell, Request, plan
 from bench.proof.verdict import Finding, Status, Verdict
 from bench.variants.contract import Variant
+from tests.proof.verdicts import a_verdict
 
 
 def verdict(status: Status = Status.PROVED, *, expect: str | None = None, **finding: object) -> Verdict:
     cause = finding.get("cause")
-    return Verdict(
-        variant="numpy-mine",
-        backend="numpy",
-        family="mine",
-        problem="line-4",
-        device="cpu",
-        dtype="float64",
+    return a_verdict(
         finding=Finding(status=status, evidence="19 iterates", **finding),  # type: ignore[arg-type]
         expected=expect or "proved",
         as_expected=cause == expect if status in (Status.WRONG, Status.BROKEN) else status is Status.PROVED,
-        seconds=0.1,
-        isolation="fork",
     )
 
 

@@ -23,9 +23,10 @@ from bench.judge.lane import Lane
 from bench.judge.workshop import WorkerLimits
 from bench.plan import Cell, Request, plan
 from bench.proof.subject import Failure
-from bench.proof.verdict import Finding, NotProvedError, ProvedVerdict, Status, Verdict
+from bench.proof.verdict import NotProvedError, ProvedVerdict, Status, Verdict
 from bench.timing.record import Rejected
 from bench.variants.contract import Variant
+from tests.proof.verdicts import a_verdict
 
 PROFILE = (
     "# callgrind format\nversion: 1\npart: 1\n\npositions: line\nevents: Ir\nsummary: {}\n\n"
@@ -100,19 +101,7 @@ def cell(target: str = "steps.py:counted") -> Cell:
 
 
 def verdict(status: Status = Status.PROVED, variant: str = "mine") -> Verdict:
-    return Verdict(
-        variant=variant,
-        backend="numpy",
-        family="mine",
-        problem="line-4",
-        device="cpu",
-        dtype="float64",
-        finding=Finding(status=status),
-        expected="proved",
-        as_expected=True,
-        seconds=0.1,
-        isolation="fork",
-    )
+    return a_verdict(status, variant=variant, family="mine")
 
 
 PROOF = ProvedVerdict(verdict())

@@ -38,10 +38,10 @@ def quiet_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     ) -> Iterator[tuple[Job, Timing]]:
         for job in jobs:
             with job.launcher() as subject:
-                problem = job.start(0)
-                answer = subject.call(problem, 5, job.dtype)
+                problem = job.course.fresh(0)
+                answer = subject.call(problem, 5, job.course.dtype)
             assert isinstance(answer, Answer)
-            assert job.check(problem, 5, answer) is None
+            assert job.course.check(problem, 5, answer) is None
             if on_launch is not None:
                 on_launch(job, 1)
             yield job, MADE_UP(verdict=job.verdict)

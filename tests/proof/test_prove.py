@@ -16,9 +16,10 @@ from bench.proof.probes import PROBE_ITERATIONS, Shape, probe, shapes_for
 from bench.proof.prove import prove
 from bench.proof.spot_check import SpotCheck
 from bench.proof.subject import Answer, Failure, Reply
-from bench.proof.verdict import Finding, NotProvedError, ProvedVerdict, Status, Verdict
+from bench.proof.verdict import Finding, NotProvedError, ProvedVerdict, Status
 from bench.variants.contract import Descent, Unsupported
 from tests.proof.subjects import NUMPY_DTYPES, Direct, gradient
+from tests.proof.verdicts import a_verdict
 
 
 def right(problem: Problem, n_iters: int) -> Descent:
@@ -264,18 +265,5 @@ def test_timed_starts_differ_and_wrong_timed_answers_are_refused() -> None:
 
 
 def test_only_a_proved_verdict_can_be_timed() -> None:
-    verdict = Verdict(
-        variant="v",
-        backend="numpy",
-        family="f",
-        problem="line-4",
-        device="cpu",
-        dtype="float64",
-        finding=Finding(status=Status.WRONG, cause="unknown"),
-        expected="proved",
-        as_expected=False,
-        seconds=0.0,
-        isolation="fork",
-    )
     with pytest.raises(NotProvedError, match="no number without a proof"):
-        ProvedVerdict(verdict)
+        ProvedVerdict(a_verdict(Status.WRONG))

@@ -203,6 +203,30 @@ def test_odd_times_do_not_break_the_axis(make_timing: Callable[..., Row]) -> Non
     assert charts.timing_drawings(rows[:1]) == []
 
 
+def placed(svg: str, kind: str) -> list[tuple[float, ElementTree.Element]]:
+    """Where the marks of a kind begin, and the marks."""
+    (group,) = (
+        one for one in ElementTree.fromstring(svg).iter() if one.get("class", "").startswith(f"mark-{kind} role-mark")
+    )
+    return [(float(one.attrib["transform"].partition("(")[2].partition(",")[0]), one) for one in group]
+
+
+@pytest.mark.parametrize("times_the_time", [1.02, 3.0, 50.0, float("inf")])
+def test_no_number_lies_on_an_interval(make_timing: Callable[..., Row], times_the_time: float) -> None:
+    rows = [
+        make_timing("quick", "p", "cpu", "float64", 2e3),
+        make_timing("noisy", "p", "cpu", "float64", 2e6, ci_low=2e6 / times_the_time, ci_high=2e6 * times_the_time),
+        make_timing("noisy", "p", "cpu", "float32", 3e6, ci_low=1e6, ci_high=5e6),
+    ]
+    (drawing,) = charts.timing_drawings(rows)
+    svg = base64.b64decode(drawing.light.partition(",")[2]).decode()
+    ends = [x + float(line.attrib["x2"]) for x, line in placed(svg, "rule")]
+    points, numbers = ([x for x, _ in placed(svg, kind)] for kind in ("symbol", "text"))
+    assert (len(ends), len(points), len(numbers)) == (3, 3, 3)
+    assert len(set(numbers)) == 1
+    assert max(*ends, *points) < numbers[0]
+
+
 @pytest.mark.parametrize("module", ["jinja2", "altair", "vl_convert"])
 def test_what_is_missing_is_named_with_the_remedy(
     module: str, monkeypatch: pytest.MonkeyPatch, verdicts: list[Row], timings: list[Row]

@@ -20,6 +20,7 @@ from bench.report.picture import require_kind, write_picture
 from bench.report.plane import View, contours, view_of
 from bench.variants.contract import Descent
 from tests.proof.subjects import Direct, gradient
+from tests.proof.verdicts import a_verdict
 
 FLOAT64 = DTYPES["float64"]
 
@@ -37,10 +38,7 @@ def descending(gain: float) -> Callable[[Problem, int], Descent]:
 
 
 def verdict(problem: str, finding: Finding) -> Verdict:
-    return Verdict(
-        variant="mine<&>", backend="numpy", family="", problem=problem, device="cpu", dtype="float64", finding=finding,
-        expected="proved", as_expected=False, seconds=0.0, isolation="none",
-    )  # fmt: skip
+    return a_verdict(variant="mine<&>", problem=problem, finding=finding, as_expected=False)
 
 
 def story(problem: str | Problem, gain: float, cause: str | None) -> Story:

@@ -13,10 +13,11 @@ from threadpoolctl import threadpool_info
 from bench.plan import Cell
 from bench.problems.catalogue import find
 from bench.problems.problem import Problem
-from bench.proof.verdict import Finding, ProvedVerdict, Status, Verdict
+from bench.proof.verdict import ProvedVerdict
 from bench.suite.calls import FEWEST_ROUNDS, MOST_ROUNDS, Calls, WrongAnswerError, iterations_of, steady
 from bench.variants.contract import Variant
 from gd_impls.numpy_analytic import numpy_analytic
+from tests.proof.verdicts import a_verdict
 
 ANALYTIC = Variant("numpy-analytic", "numpy", "analytic", "gd_impls.numpy_analytic:numpy_analytic")
 
@@ -27,18 +28,13 @@ def cell_of(variant: Variant = ANALYTIC, problem: str = "line-4", dtype: str = "
 
 def proof_of(cell: Cell) -> ProvedVerdict:
     return ProvedVerdict(
-        Verdict(
+        a_verdict(
             variant=cell.variant.name,
             backend=cell.variant.backend,
             family=cell.variant.family,
             problem=cell.problem,
             device=cell.device,
             dtype=cell.dtype,
-            finding=Finding(status=Status.PROVED),
-            expected="proved",
-            as_expected=True,
-            seconds=0.0,
-            isolation="fork",
         )
     )
 

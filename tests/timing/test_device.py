@@ -18,7 +18,7 @@ from bench.timing.plan import Budget
 from bench.timing.record import Flag, Rejected, Timing, Void
 from bench.timing.session import Outcome, time_cells
 from tests.timing.test_clocks import nvml
-from tests.timing.test_session import Machine, Worker
+from tests.timing.test_session import Machine, Worker, changed
 
 LITTLE = Budget(sampling_ns=10_000_000, fewest_samples=6, total_seconds=60)
 
@@ -86,7 +86,7 @@ class DeviceWorker(Worker):
 
 
 def outcome_of(device: Device, budget: Budget = LITTLE) -> Outcome:
-    [(_, outcome)] = time_cells([replace(device.job(), on_cpu=False)], seed=1, launches=5, budget=budget)
+    [(_, outcome)] = time_cells([changed(device.job(), on_cpu=False)], seed=1, launches=5, budget=budget)
     return outcome
 
 
@@ -174,7 +174,7 @@ def test_a_watched_answer_is_checked_like_any_other() -> None:
 def calls_before_watching() -> list[int]:
     """The calls of a first launch, up to its first watched one."""
     device = Device()
-    [(_, _)] = time_cells([replace(device.job(), on_cpu=False)], seed=1, launches=5, budget=LITTLE)
+    [(_, _)] = time_cells([changed(device.job(), on_cpu=False)], seed=1, launches=5, budget=LITTLE)
     first = device.watched[0][0]
     lengths = [n for n, _ in device.calls]
     # The last call before the watched ones is a short or long one of the plan; the watched are short, long, 0, 1.

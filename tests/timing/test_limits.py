@@ -12,7 +12,7 @@ from bench.harness import Harness
 from bench.judge.subject import Worker
 from bench.problems.problem import Problem
 from bench.proof.subject import Failure
-from bench.proof.verdict import Finding, ProvedVerdict, Status, Verdict
+from bench.proof.verdict import ProvedVerdict, Status
 from bench.timing.limits.bound import CAUTION, Term, bound_of, placed
 from bench.timing.limits.caches import KIB, SENSIBLE, Cache, caches
 from bench.timing.limits.gauge import Gauge
@@ -21,6 +21,7 @@ from bench.timing.limits.measure import measure, measured
 from bench.timing.limits.work import Shape, Work, WorkClass, works
 from bench.timing.record import Flag, Rejected, Timing, Void
 from bench.variants.contract import Variant
+from tests.proof.verdicts import a_verdict
 
 LIMITS = Limits(
     threads=1,
@@ -240,23 +241,11 @@ def test_threads_read_and_compute_together() -> None:
 
 
 def timing(ns: float, half_ns: float = 0.0, *, device: str = "cpu", backend: str = "numpy") -> Timing:
-    verdict = Verdict(
-        variant="v",
-        backend=backend,
-        family="analytic",
-        problem="line-4",
-        device=device,
-        dtype="float64",
-        finding=Finding(status=Status.PROVED),
-        expected="proved",
-        as_expected=True,
-        seconds=0.0,
-        isolation="fork",
-    )
     return Timing(
-        verdict=ProvedVerdict(verdict), ns_per_iter=ns, ci_low=ns - half_ns, ci_high=ns + half_ns, setup_ns=0.0,
-        first_call_ns=0.0, launches=5, samples=100, discarded=0, queue_share=0.0, dispersion=0.0, setup_share=0.0,
-        n_small=1, n_large=8, threads=1,
+        verdict=ProvedVerdict(a_verdict(device=device, backend=backend)),
+        ns_per_iter=ns, ci_low=ns - half_ns, ci_high=ns + half_ns,
+        setup_ns=0.0, first_call_ns=0.0, launches=5, samples=100, discarded=0, queue_share=0.0, dispersion=0.0,
+        setup_share=0.0, n_small=1, n_large=8, threads=1,
     )  # fmt: skip
 
 

@@ -11,31 +11,18 @@ import numpy as np
 import pytest
 
 from bench.dtypes import DTYPES, Dtype
-from bench.judge.mechanisms import Mechanism, all_but
+from bench.judge.mechanisms import ALL, Mechanism, Mechanisms, all_but
 from bench.judge.subject import Request
 from bench.problems.problem import Problem
 from bench.proof.subject import Answer, Failure
-from bench.proof.verdict import Finding, ProvedVerdict, Status, Verdict
+from bench.proof.verdict import Status
 from bench.timing.clocks import Pace
-from bench.timing.pingpong import FEWEST_ROUNDS, Arm, ArmFailedError, Course, PingPong
+from bench.timing.course import Course
+from bench.timing.pingpong import FEWEST_ROUNDS, Arm, ArmFailedError, PingPong
 from bench.timing.ratio import SHORT_EVERY, log_ratio
+from tests.proof.verdicts import PROVED
 from tests.timing.test_clocks import nvml
 
-PROVED = ProvedVerdict(
-    Verdict(
-        variant="simulated",
-        backend="numpy",
-        family="analytic",
-        problem="simulated",
-        device="cpu",
-        dtype="float64",
-        finding=Finding(status=Status.PROVED),
-        expected="proved",
-        as_expected=True,
-        seconds=0.0,
-        isolation="fork",
-    )
-)
 X, Y = np.array([[1.0], [2.0]]), np.array([[2.0], [4.0]])
 
 
@@ -102,9 +89,9 @@ def course(**changes: object) -> Course:
     )
 
 
-def game(*workers: Simulated, seed: int = 0, **changes: object) -> PingPong:
+def game(*workers: Simulated, seed: int = 0, mechanisms: Mechanisms = ALL, **changes: object) -> PingPong:
     arms = [Arm(name=f"arm {number}", verdict=PROVED, launcher=worker) for number, worker in enumerate(workers)]
-    return PingPong(arms, course(**changes), seed)
+    return PingPong(arms, course(**changes), seed, mechanisms=mechanisms)
 
 
 def test_the_ratio_of_two_loops() -> None:

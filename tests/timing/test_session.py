@@ -1,6 +1,5 @@
 """Timing cells, against workers whose clock is a seeded simulation with a known truth."""
 
-import dataclasses
 import gc
 import random
 import re
@@ -8,6 +7,7 @@ import statistics
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,28 +17,15 @@ from bench.errors import UsageError
 from bench.judge.mechanisms import Mechanism, all_but
 from bench.problems.problem import Problem
 from bench.proof.subject import Answer, Failure, Reply
-from bench.proof.verdict import Finding, ProvedVerdict, Status, Verdict
+from bench.proof.verdict import Status
+from bench.timing.course import Course
 from bench.timing.interval import half_width
 from bench.timing.plan import Budget, Plan
 from bench.timing.record import Flag, Rejected, Stop, Timing, Void
 from bench.timing.session import Job, Outcome, time_cells
 from bench.timing.slope import Sample, line
+from tests.proof.verdicts import PROVED
 
-PROVED = ProvedVerdict(
-    Verdict(
-        variant="simulated",
-        backend="numpy",
-        family="analytic",
-        problem="simulated",
-        device="cpu",
-        dtype="float64",
-        finding=Finding(status=Status.PROVED),
-        expected="proved",
-        as_expected=True,
-        seconds=0.0,
-        isolation="fork",
-    )
-)
 X, Y = np.array([[1.0], [2.0]]), np.array([[2.0], [4.0]])
 
 
@@ -92,11 +79,13 @@ class Machine:
         return Job(
             key=key,
             verdict=PROVED,
-            dtype=DTYPES["float64"],
             launcher=self,
-            start=lambda index: Problem(X, Y, np.full((1, 1), 1.0 + 1e-6 * index), None, 0.01),
-            check=check,
-            max_n=max_n,
+            course=Course(
+                dtype=DTYPES["float64"],
+                fresh=lambda index: Problem(X, Y, np.full((1, 1), 1.0 + 1e-6 * index), None, 0.01),
+                check=check,
+                max_n=max_n,
+            ),
         )
 
 
@@ -150,6 +139,11 @@ def cheap_collections() -> Iterator[None]:
     gc.freeze()
     yield
     gc.unfreeze()
+
+
+def changed(job: Job, **changes: Any) -> Job:
+    """The same with another course."""
+    return replace(job, course=replace(job.course, **changes))
 
 
 GENEROUS = Budget(
@@ -372,7 +366,7 @@ def test_what_the_kernel_knows_of_the_worker_is_flagged(machine: Machine, flag: 
 
 
 def test_a_device_that_is_waited_for_is_no_idleness() -> None:
-    job = dataclasses.replace(Machine(processors=0.1).job(), on_cpu=False)
+    job = changed(Machine(processors=0.1).job(), on_cpu=False)
     timing = outcomes(job)["cell"]
     assert isinstance(timing, Timing)
     assert timing.flags == ()
@@ -442,7 +436,7 @@ def test_the_collector_is_off_during_samples_and_on_again_afterwards() -> None:
         enabled.append(gc.isenabled())
         return None
 
-    job = dataclasses.replace(Machine().job(), check=note_collector)
+    job = changed(Machine().job(), check=note_collector)
     outcome = outcomes(job)["cell"]
     assert isinstance(outcome, Timing)
     assert enabled.count(False) == outcome.samples

@@ -4,9 +4,10 @@ from typing import Any
 
 import pytest
 
-from bench.proof.verdict import Finding, NotProvedError, ProvedVerdict, Status, Verdict
+from bench.proof.verdict import NotProvedError, ProvedVerdict, Status
 from bench.runs.records import timing_record
 from bench.timing.record import Timing
+from tests.proof.verdicts import PROVED, a_verdict
 
 COLUMNS = [
     "variant",
@@ -47,22 +48,6 @@ COLUMNS = [
 ]
 
 
-def verdict(status: Status) -> Verdict:
-    return Verdict(
-        variant="v",
-        backend="numpy",
-        family="analytic",
-        problem="p",
-        device="cpu",
-        dtype="float64",
-        finding=Finding(status=status),
-        expected="proved",
-        as_expected=True,
-        seconds=0.1,
-        isolation="fork",
-    )
-
-
 def timing(proof: Any) -> Timing:
     return Timing(
         verdict=proof,
@@ -84,18 +69,18 @@ def timing(proof: Any) -> Timing:
 
 
 def test_a_proved_verdict_carries_a_timing() -> None:
-    row = timing_record(timing(ProvedVerdict(verdict(Status.PROVED))))
+    row = timing_record(timing(PROVED))
     assert list(row) == COLUMNS
-    assert (row["variant"], row["ns_per_iter"], row["share_of_limit"], row["note"]) == ("v", 6.0, None, "")
+    assert (row["variant"], row["ns_per_iter"], row["share_of_limit"], row["note"]) == ("numpy-analytic", 6.0, None, "")
 
 
 @pytest.mark.parametrize("status", [status for status in Status if status is not Status.PROVED])
 def test_no_other_status_does(status: Status) -> None:
     with pytest.raises(NotProvedError, match="no number without a proof"):
-        timing(ProvedVerdict(verdict(status)))
+        timing(ProvedVerdict(a_verdict(status)))
 
 
-@pytest.mark.parametrize("forged", [None, verdict(Status.PROVED), verdict(Status.WRONG), {"proved": True}])
+@pytest.mark.parametrize("forged", [None, a_verdict(), a_verdict(Status.WRONG), {"proved": True}])
 def test_nothing_passes_for_a_proved_verdict(forged: object) -> None:
     with pytest.raises(NotProvedError, match="no number without a proof"):
         timing(forged)
@@ -107,4 +92,4 @@ def test_a_subclass_that_skips_the_check_is_refused() -> None:
             pass
 
     with pytest.raises(NotProvedError, match="Forged"):
-        timing(Forged(verdict(Status.WRONG)))
+        timing(Forged(a_verdict(Status.WRONG)))
