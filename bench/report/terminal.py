@@ -108,7 +108,7 @@ def comparison_table(console: Console, rows: Sequence[Record]) -> None:
         table.add_column(heading, overflow="fold")
     for row in rows:
         tone: Tone = "plain" if row["as_expected"] and row["verdict"] != "inconclusive" else "declined"
-        words = (str(row["head"]), f"{row['problem']} ({tables.lane(row)})", str(row["base"]))
+        words = (str(row["variant"]), f"{row['problem']} ({tables.lane(row)})", str(row["base"]))
         ratio, interval = figures.ratio_with_interval(row["ratio"], row["ci_low"], row["ci_high"])
         verdict = _toned(console, str(row["verdict"]), tone if row["as_expected"] else "bad")
         table.add_row(
@@ -116,7 +116,7 @@ def comparison_table(console: Console, rows: Sequence[Record]) -> None:
         )
     _print_tables(console, table)
     for row in sorted(rows, key=lambda row: bool(row["as_expected"])):
-        said = f"{row['head']} against {row['base']} on {row['problem']}: {row['reason']}"
+        said = f"{row['variant']} against {row['base']} on {row['problem']}: {row['reason']}"
         console.print(shown(console, said, "" if row["as_expected"] else _STYLES["bad"]), soft_wrap=True)
 
 

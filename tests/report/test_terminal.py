@@ -209,3 +209,10 @@ def test_progress_goes_to_standard_error_by_default(capsys: pytest.CaptureFixtur
         cells.begin("numpy-analytic on line-4")
         cells.finish()
     assert capsys.readouterr().out == ""
+
+
+def test_a_comparison_of_two_trees_names_the_variant(comparisons: list[Row]) -> None:
+    text = " ".join(drawn(lambda console: terminal.comparison_table(console, comparisons), width=200).split())
+    for row in comparisons:
+        assert f"{row['variant']} line-4 (cpu float64) origin/main {row['verdict']}" in text
+    assert "torch-manual against origin/main on line-4: the machine is busy" in text
