@@ -289,6 +289,7 @@ class PingPong:
         if Mechanism.RANDOM_LENGTHS in self._mechanisms:
             n_large = plan.drawn(n_large, self._order)
             n_small = self._order.randint(max(1, n_small // 2), max(2, n_small + n_small // 2))
+            n_small = min(n_small, n_large - 1)
         lengths = [n_large, n_small] if with_short else [n_large]
         return [Request.of(problem, n, dtype) for n in lengths]
 

@@ -67,8 +67,11 @@ class Plan:
 
         >>> Plan(18, 150, 20).drawn(150, random.Random(1))
         146
+        >>> {Plan(1, 2, 20).drawn(2, random.Random(seed)) for seed in range(20)}
+        {2}
         """
-        return max(1, most - source.randint(0, max(1, most // JITTER)))
+        least = 1 if most <= self.n_small else self.n_small + 1
+        return max(least, most - source.randint(0, max(1, most // JITTER)))
 
 
 def calibrate(elapsed_ns: Callable[[int], int], budget: Budget, max_n: int) -> Plan:

@@ -116,6 +116,15 @@ def test_both_arms_get_the_same_calls_and_each_call_is_new() -> None:
     assert len({start for _, start in again._arms[1].launcher.calls}) == 1  # type: ignore[attr-defined]
 
 
+def test_a_short_call_is_shorter_than_a_long_one_however_few_iterations_there_may_be() -> None:
+    worker = Simulated(per_iteration_ns=400_000.0)
+    pair = game(worker, Simulated(per_iteration_ns=400_000.0), max_n=2)
+    rounds = pair.launch()
+    assert rounds is not None
+    assert (set(rounds.n_long), set(rounds.n_short)) == ({2}, {1})
+    assert abs(log_ratio(rounds, 1, 0)) < 0.02
+
+
 def test_the_order_is_seeded() -> None:
     first, second, third = (Simulated() for _ in range(3))
     for worker, seed in ((first, 1), (second, 1), (third, 2)):
