@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from bench.timing.clocks import Pace, holds_in_cycles
-from bench.timing.pingpong import LAUNCH_NS, ArmFailedError, PingPong
+from bench.timing.pingpong import ArmFailedError, PingPong
 from bench.timing.ratio import Estimate, Rounds, log_ratio, typical_ns
 
 BASE, NULL, HEAD = range(3)
@@ -19,10 +19,6 @@ FEWEST, MOST, CONFIRMING = 8, 40, 16
 
 BUDGET_SECONDS = 25.0
 """Beyond it no launch is begun that is not owed to the rule."""
-
-
-LEAST_LAUNCH_NS = 100_000_000
-"""A launch is never shorter: starting its workers takes as long."""
 
 
 class Outcome(StrEnum):
@@ -87,19 +83,6 @@ class Seen:
             self.heads.append(head)
             self.nulls.append(null)
             self.bases_ns.append(base_ns)
-
-
-def launch_ns(limit: float) -> int:
-    """How long a launch samples for, in nanoseconds: what is asked less exactly is told sooner.
-
-    Args:
-        limit: the ratio beyond which slower is slower, above 1.
-
-    >>> [launch_ns(limit) // 1_000_000 for limit in (1.01, DEFAULT_LIMIT, 1.05, 1.5)]
-    [300, 300, 150, 100]
-    """
-    needed_ns = round(LAUNCH_NS * (DEFAULT_LIMIT - 1) / (limit - 1))
-    return max(LEAST_LAUNCH_NS, min(LAUNCH_NS, needed_ns))
 
 
 def compare(

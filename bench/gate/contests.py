@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from bench.errors import UnavailableError, UsageError
-from bench.gate.comparison import DEFAULT_LIMIT, Comparison, Outcome, compare, launch_ns
+from bench.gate.comparison import DEFAULT_LIMIT, Comparison, Outcome, compare
 from bench.gate.instructions import Instructions, compare_counts, count
 from bench.gate.row import Row
 from bench.harness import Harness, Proved
@@ -87,8 +87,7 @@ class Contests:
         ]
         options = self._harness.options
         seed = options.seed if seed is None else seed
-        course, sampling_ns = self._harness.course(head), launch_ns(contest.limit)
-        game = PingPong(arms, course, seed, sampling_ns, mechanisms=options.mechanisms)
+        game = PingPong(arms, self._harness.course(head), seed, mechanisms=options.mechanisms)
         found = compare(game, limit=contest.limit, on_launch=on_launch)
         row = self._with_counts(contest, found, base, head) if self._instructions else _row(contest, found)
         return row.record()
