@@ -87,10 +87,6 @@ def limit_row(timed: Timed, within: float) -> Record:
         timed: the cell after its launches.
         within: times the limit, above 1.
     """
-    return _limit_row(timed, within).record()
-
-
-def _limit_row(timed: Timed, within: float) -> Row:
     variant, problem, device, dtype = timed.cell.key
     outcome = timed.outcome
     untimed = Row(
@@ -106,9 +102,10 @@ def _limit_row(timed: Timed, within: float) -> Row:
         as_expected=not timed.failed,
     )
     if not isinstance(outcome, Timing):
-        return replace(untimed, reason=outcome.message if isinstance(outcome, Failure) else outcome.reason)
+        reason = outcome.message if isinstance(outcome, Failure) else outcome.reason
+        return replace(untimed, reason=reason).record()
     if outcome.limit_ns is None:
-        return untimed
+        return untimed.record()
     allowed_ns = within * outcome.limit_ns
     slow = outcome.ci_low > allowed_ns
     return replace(
@@ -122,4 +119,4 @@ def _limit_row(timed: Timed, within: float) -> Row:
         head_ns_per_iter=outcome.ns_per_iter,
         launches=outcome.launches,
         as_expected=not slow,
-    )
+    ).record()

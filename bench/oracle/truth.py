@@ -121,6 +121,7 @@ class Walk:
         system: the problem.
         n_iters: where it stands.
         theta: the state there, (..., P, M).
+        residual: X theta - y there.
     """
 
     def __init__(
@@ -136,13 +137,9 @@ class Walk:
         self.system = System.of(problem) if system is None else system
         self.n_iters = 0
         self.theta = stacked(problem.w0, problem.b0)
+        self.residual = self.system.residual(self.theta)
         self._propagator = Propagator(self.system, problem.lr)
         self._bounds = _BoundRecursion(self.system, problem.lr, dtype, start_spread, any_basis=any_basis)
-
-    @property
-    def residual(self) -> LongArray:
-        """X theta - y."""
-        return self.system.residual(self.theta)
 
     @property
     def bound(self) -> FloatArray:
@@ -155,7 +152,7 @@ class Walk:
         if n_steps:
             following = self._propagator.after(self.theta, n_steps)
             self._bounds.advance(self.theta, following, self.residual, n_steps)
-            self.n_iters, self.theta = n_iters, following
+            self.n_iters, self.theta, self.residual = n_iters, following, self.system.residual(following)
 
 
 def _stops(wanted: list[int]) -> list[int]:

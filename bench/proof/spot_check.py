@@ -79,7 +79,7 @@ class SpotCheck:
         if isinstance(problem, ChangedProblem):
             bound, propagator = WIDER * self._bound_nearby(n_iters), self._propagator_of(problem)
         else:
-            bound, propagator = self._bounds_at(n_iters)[n_iters], self._propagator
+            bound, propagator = self._bound_at(n_iters), self._propagator
         exact = propagator.after(stacked(problem.w0, problem.b0), n_iters)
         distance = np.abs(stacked(answer.w, answer.b) - exact).astype(np.float64)
         if not np.all(distance <= bound) and isinstance(problem, ChangedProblem):
@@ -124,12 +124,14 @@ class SpotCheck:
         wider: FloatArray = np.maximum(self._nearby[below], self._nearby[above])
         return wider
 
-    def _bounds_at(self, *n_iters: int) -> dict[int, FloatArray]:
-        if any(n not in self._bounds for n in n_iters):
+    def _bound_at(self, n_iters: int) -> FloatArray:
+        if n_iters not in self._bounds:
             spread = SPREAD * self._reach
-            found = truth(self.problem, n_iters, self._dtype, system=self._system, start_spread=spread, any_basis=True)
-            self._bounds |= {n: found.bound[n] for n in n_iters}
-        return {n: self._bounds[n] for n in n_iters}
+            found = truth(
+                self.problem, (n_iters,), self._dtype, system=self._system, start_spread=spread, any_basis=True
+            )
+            self._bounds[n_iters] = found.bound[n_iters]
+        return self._bounds[n_iters]
 
 
 def _step(n_iters: int) -> int:
