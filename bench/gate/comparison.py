@@ -15,10 +15,10 @@ BASE, NULL, HEAD = range(3)
 
 DEFAULT_LIMIT = 1.025
 FEWEST, MOST, CONFIRMING = 8, 40, 16
-"""Launches: at least and at most before there is an alarm, and fresh ones after it."""
+"""Launches: at least and at most of each stage, and at least after an alarm."""
 
 BUDGET_SECONDS = 25.0
-"""Beyond it no launch is begun that is not owed to the rule."""
+"""Of each stage: beyond it no launch is begun that is not owed to the rule."""
 
 
 class Outcome(StrEnum):
@@ -95,13 +95,14 @@ def compare(
     """Compare the head of a contest with its base.
 
     At least `FEWEST` launches, and up to `MOST` while the interval still reaches across a limit and there is time.
-    There is an alarm when the mean ratio lies beyond the limit and its interval on the same side of 1. `CONFIRMING`
-    fresh launches confirm it: their interval must lie on that side too, and the mean of all launches beyond the limit.
+    There is an alarm when the mean ratio lies beyond the limit and its interval on the same side of 1. Fresh launches
+    confirm it: their interval must lie on that side too, and the mean of all launches beyond the limit. There are
+    `CONFIRMING`, and up to `MOST` while they neither confirm it nor show a ratio within the limit, and there is time.
 
     Args:
         contest: base, second copy of the base, and head, in that order.
         limit: above 1; faster means its inverse.
-        budget_seconds: of the launches before an alarm.
+        budget_seconds: of the launches before an alarm, and of those after it.
         on_launch: called with the number of launches so far.
     """
     began = time.monotonic()
@@ -114,15 +115,17 @@ def compare(
         if on_launch is not None:
             on_launch(len(seen.heads) + len(fresh.heads))
 
-    try:
+    def stage(into: Seen, fewest: int, enough: Callable[[], bool]) -> None:
+        start = time.monotonic()
         for number in range(MOST):
-            late = time.monotonic() - began > budget_seconds
-            if number >= FEWEST and (late or _settled(seen, limit)):
-                break
-            launch(seen)
+            if number >= fewest and (enough() or time.monotonic() - start > budget_seconds):
+                return
+            launch(into)
+
+    try:
+        stage(seen, FEWEST, lambda: _settled(seen, limit))
         if len(seen.heads) >= 2 and _alarm(Estimate.of(seen.heads), limit):
-            for _ in range(CONFIRMING):
-                launch(fresh)
+            stage(fresh, CONFIRMING, lambda: _answered(seen, fresh, limit))
     except ArmFailedError as error:
         return Comparison(
             outcome=Outcome.INCONCLUSIVE,
@@ -194,8 +197,7 @@ def _outcome(first: Estimate, fresh: Seen, every: Estimate, null: Estimate, limi
         return Outcome.INCONCLUSIVE, f"the machine is too noisy: a copy of the base came out {_by(null)}"
     if _alarm(first, limit):
         side = math.copysign(1.0, first.mean)
-        agree = len(fresh.heads) >= 2 and _beyond(Estimate.of(fresh.heads), side) and side * every.mean > edge
-        if not agree:
+        if not _confirmed(fresh, every, side, limit):
             return Outcome.INCONCLUSIVE, f"{_by(first)} at first, which fresh launches do not confirm: {by} in all"
         return (Outcome.SLOWER if side > 0 else Outcome.FASTER), f"{by}, and fresh launches say so too"
     if every.half > edge:
@@ -211,6 +213,21 @@ def _alarm(estimate: Estimate, limit: float) -> bool:
 def _beyond(estimate: Estimate, side: float) -> bool:
     """Whether the whole interval lies on one side of no difference."""
     return estimate.low > 0 if side > 0 else estimate.high < 0
+
+
+def _confirmed(fresh: Seen, every: Estimate, side: float, limit: float) -> bool:
+    """Whether fresh launches lie on the side of an alarm, and all launches beyond the limit."""
+    return len(fresh.heads) >= 2 and _beyond(Estimate.of(fresh.heads), side) and side * every.mean > math.log(limit)
+
+
+def _answered(seen: Seen, fresh: Seen, limit: float) -> bool:
+    """Whether fresh launches confirm an alarm, or show that there is nothing beyond the limit."""
+    if len(fresh.heads) < 2:
+        return False
+    side = math.copysign(1.0, Estimate.of(seen.heads).mean)
+    again = Estimate.of(fresh.heads)
+    refuted = (again.high if side > 0 else -again.low) < math.log(limit)
+    return refuted or _confirmed(fresh, Estimate.of([*seen.heads, *fresh.heads]), side, limit)
 
 
 def _settled(seen: Seen, limit: float) -> bool:

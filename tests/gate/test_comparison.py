@@ -95,6 +95,24 @@ def test_an_alarm_that_fresh_launches_do_not_confirm_fails_nobody() -> None:
     assert "fresh launches do not confirm" in found.reason
 
 
+def test_fresh_launches_go_on_while_they_say_neither() -> None:
+    def ratio(launch: int) -> float:
+        # First an alarm; then noise by turns around a slowdown that sixteen launches cannot tell from none.
+        return 1.04 if launch <= FEWEST else 1.03 * math.exp(0.075 if launch % 2 else -0.075)
+
+    contest = Contest(ratio, sd=0.001)
+    found = compared(contest)
+    assert FEWEST + CONFIRMING < contest.launches <= FEWEST + MOST
+    assert found.outcome is Outcome.SLOWER
+
+
+def test_fresh_launches_that_say_neither_end() -> None:
+    contest = Contest(lambda launch: 1.04 if launch <= FEWEST else math.exp(0.02 + (0.2 if launch % 2 else -0.2)), sd=0)
+    found = compared(contest)
+    assert (contest.launches, found.outcome) == (FEWEST + MOST, Outcome.INCONCLUSIVE)
+    assert "fresh launches do not confirm" in found.reason
+
+
 def test_an_arm_that_fails_is_named() -> None:
     found = compared(Contest(lambda launch: 1.0, fails_at=3))
     assert (found.outcome, found.failed, found.ratio) == (Outcome.INCONCLUSIVE, "head", None)
