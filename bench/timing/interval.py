@@ -9,11 +9,11 @@ from bench.proof.verdict import ProvedVerdict
 from bench.timing.noise import left_out, note, percent, spread
 from bench.timing.plan import Plan
 from bench.timing.record import Flag, Rejected, Stop, Timing, Void
-from bench.timing.slope import AGREEMENT, Launch, Line, line
+from bench.timing.slope import AGREEMENT, CLOSE_AGREEMENT, MOSTLY, Launch, Line, line
 from bench.timing.trust import flags, floor_ns, impossible
 
 FEWEST_AGREEING = 3
-PATIENCE = 2
+PATIENCE = 4
 """A cell may have this many times the launches that are wanted of it, before it is concluded with what there is."""
 
 
@@ -55,14 +55,14 @@ def conclude(
     lines = [line(launch.samples, plan) for launch in launches]
     usable = [each for each in lines if each is not None]
     # The long call decides, not the slope: where a call is mostly set-up, slopes are too noisy to tell launches apart.
-    limit_ns = AGREEMENT * min((each.large_ns for each in usable), default=0.0)
-    agreeing = [each for each in usable if each.large_ns <= limit_ns]
+    fewest = min(FEWEST_AGREEING, wanted)
     last = len(launches) >= (wanted if out_of_time else PATIENCE * wanted)
-    if len(agreeing) < (min(FEWEST_AGREEING, wanted) if last else wanted):
-        if not last or len(usable) < min(FEWEST_AGREEING, wanted):
-            return _void(len(launches), len(usable)) if last else None
-        # No quiet speed can be told from the slowed ones: all count, and the interval is as wide as they differ.
-        agreeing, limit_ns = usable, math.inf
+    if last and len(usable) < fewest:
+        return _void(len(launches), len(usable))
+    limit_ns = _agreement_ns([each.large_ns for each in usable], fewest)
+    agreeing = [each for each in usable if each.large_ns <= limit_ns]
+    if not last and (math.isinf(limit_ns) or len(agreeing) < wanted):
+        return None
 
     slopes = [each.slope_ns for each in agreeing]
     mean_ns, half_ns = statistics.fmean(slopes), half_width(slopes)
@@ -77,7 +77,7 @@ def conclude(
     setup_ns = max(0.0, statistics.fmean(each.setup_ns for each in agreeing))
     setup_share = setup_ns / statistics.fmean(large_ns)
     samples = [sample for launch in launches for sample in launch.samples]
-    queue_share = sum(sample.queue_ns for sample in samples) / max(1, sum(sample.elapsed_ns for sample in samples))
+    queue_share = sum(sample.waiting_ns for sample in samples) / max(1, sum(sample.elapsed_ns for sample in samples))
     dispersion = spread([each.slope_ns for each in usable])
     # Of the quickest calls of all launches: a busy moment adds to set-up, and what is padded is padded in every call.
     quietest = line(samples, plan)
@@ -120,6 +120,21 @@ def conclude(
         flags=tuple(doubts),
         stopped_by=_stop(wide=wide, out_of_time=out_of_time),
     )
+
+
+def _agreement_ns(large_ns: Sequence[float], fewest: int) -> float:
+    """How long the long call of a launch may be for the launch to count.
+
+    >>> [round(_agreement_ns(large_ns, 3)) for large_ns in ([100, 101, 107], [100, 101, 102, 107, 150, 160])]
+    [110, 105]
+    """
+    least_ns = min(large_ns, default=0.0)
+    counts = {limit: sum(each <= limit * least_ns for each in large_ns) for limit in (AGREEMENT, CLOSE_AGREEMENT)}
+    if counts[AGREEMENT] < fewest:
+        # No quiet speed can be told from the slowed ones: all count, and the interval is as wide as they differ.
+        return math.inf
+    mostly = counts[AGREEMENT] >= MOSTLY * len(large_ns)
+    return least_ns * (AGREEMENT if mostly or counts[CLOSE_AGREEMENT] < fewest else CLOSE_AGREEMENT)
 
 
 def _stop(*, wide: bool, out_of_time: bool) -> Stop:

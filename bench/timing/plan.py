@@ -5,10 +5,10 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 
-SETUP_SHARE = 0.1
+SETUP_SHARE = 0.15
 """Set-up may be this share of the long call, or it would hide in the slope."""
 
-GROWTH = 8
+GROWTH = 16
 """The long call has this many times the iterations of the short; n grows at most this much at a time."""
 
 JITTER = 8
@@ -40,12 +40,12 @@ class Budget:
 
     sampling_ns: int = 25_000_000
     longest_ns: int = 200_000_000
-    stretch: int = 2
+    stretch: int = 4
     fewest_samples: int = 8
     target_block_ns: int = 1_000_000
     max_block_ns: int = 20_000_000
     total_seconds: float = 60.0
-    width: float = 0.03
+    width: float = 0.01
 
 
 @dataclass(frozen=True, slots=True)
