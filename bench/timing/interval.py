@@ -16,6 +16,10 @@ FEWEST_AGREEING = 3
 PATIENCE = 4
 """A cell may have this many times the launches that are wanted of it, before it is concluded with what there is."""
 
+LOOKS, EACH_LOOK = (1, 2, PATIENCE), 0.0221
+"""The interval is looked at with so many times the wanted launches: one that is looked at after each ends where it is
+narrow by chance. Three looks miss the truth in 5 % together where each does in 2.21 % (Pocock 1977)."""
+
 
 def conclude(
     verdict: ProvedVerdict,
@@ -61,11 +65,11 @@ def conclude(
         return _void(len(launches), len(usable))
     limit_ns = _agreement_ns([each.large_ns for each in usable], fewest)
     agreeing = [each for each in usable if each.large_ns <= limit_ns]
-    if not last and (math.isinf(limit_ns) or len(agreeing) < wanted):
+    if not last and (math.isinf(limit_ns) or len(agreeing) not in [factor * wanted for factor in LOOKS]):
         return None
 
     slopes = [each.slope_ns for each in agreeing]
-    mean_ns, half_ns = statistics.fmean(slopes), half_width(slopes)
+    mean_ns, half_ns = statistics.fmean(slopes), half_width(slopes, EACH_LOOK)
     reason = impossible(mean_ns + half_ns, floor_ns()) if floored else None
     if reason is not None:
         return Rejected(reason)
@@ -143,8 +147,8 @@ def _stop(*, wide: bool, out_of_time: bool) -> Stop:
     return Stop.BUDGET if out_of_time else Stop.LAUNCHES
 
 
-def half_width(values: Sequence[float]) -> float:
-    """Half of the 95 % t-interval of the mean.
+def half_width(values: Sequence[float], missing: float = 0.05) -> float:
+    """Half of the t-interval of the mean that misses it in so many cases.
 
     >>> round(half_width([1.0, 2.0, 3.0]), 3)
     2.484
@@ -152,7 +156,7 @@ def half_width(values: Sequence[float]) -> float:
     # scipy.special holds the same quantile as scipy.stats and is imported in a third of the time.
     from scipy.special import stdtrit  # noqa: PLC0415
 
-    return float(stdtrit(len(values) - 1, 0.975)) * statistics.stdev(values) / math.sqrt(len(values))
+    return float(stdtrit(len(values) - 1, 1 - missing / 2)) * statistics.stdev(values) / math.sqrt(len(values))
 
 
 def _void(launches: int, usable: int) -> Void:
