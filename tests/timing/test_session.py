@@ -296,6 +296,24 @@ def test_a_timing_says_why_there_were_no_more_launches(machine: Machine, budget:
     assert (machine.launches == 20) is (why is Stop.LAUNCHES)
 
 
+@pytest.mark.parametrize(("threads", "placed"), [(1, True), (2, False)])
+def test_a_worker_of_one_thread_moves_with_the_judge(
+    threads: int, placed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moved: list[list[int]] = []
+
+    @contextmanager
+    def on_one_processor(pids: list[int], order: random.Random) -> Iterator[Callable[[], None]]:
+        yield lambda: moved.append(pids)
+
+    monkeypatch.setattr("bench.timing.session.on_one_processor", on_one_processor)
+    monkeypatch.setattr(Worker, "pid", 42, raising=False)
+    # No launch finds a quiet moment, so that each goes on.
+    outcomes(changed(Machine(queue=lambda launch: 2.0).job(), threads=threads))
+    assert bool(moved) is placed
+    assert all(pids == [42] for pids in moved)
+
+
 def test_a_launch_warms_up_until_calls_no_longer_become_quicker() -> None:
     quick, warming = Machine(), Machine(warming=6)
     assert timing_of(warming).ns_per_iter == pytest.approx(timing_of(quick).ns_per_iter, rel=0.01)
