@@ -5,36 +5,49 @@ never falls idle. Which one is drawn anew for every launch, so that a busy one s
 """
 
 import contextlib
+import itertools
 import os
 import random
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 
 @contextmanager
-def on_one_processor(pids: Iterable[int], order: random.Random) -> Iterator[int | None]:
-    """Keep this thread, and all threads of some processes, on one processor while the block lasts.
+def on_one_processor(pids: Iterable[int], order: random.Random) -> Iterator[Callable[[], None]]:
+    """Keep this thread, and all threads of some processes, on one processor at a time while the block lasts.
 
     Args:
         pids: the processes; they are not let go of afterwards.
         order: draws the processor, from those that this thread may use.
 
     Yields:
-        The processor's number; ``None`` where the system does not let its threads be placed.
+        What moves them all to the next processor. Nothing is moved where the system does not let its threads be placed.
     """
     try:
         allowed = os.sched_getaffinity(0)
-        processor = order.choice(sorted(allowed))
-        os.sched_setaffinity(0, {processor})
+        processors = sorted(allowed)
+        order.shuffle(processors)
+        os.sched_setaffinity(0, allowed)
     except (AttributeError, OSError):
-        yield None
+        yield _stay
         return
-    try:
-        for pid in pids:
+    placed, turns = list(pids), itertools.cycle(processors)
+
+    def move() -> None:
+        processor = next(turns)
+        os.sched_setaffinity(0, {processor})
+        for pid in placed:
             _place(pid, processor)
-        yield processor
+
+    try:
+        move()
+        yield move
     finally:
         os.sched_setaffinity(0, allowed)
+
+
+def _stay() -> None:
+    """Where nothing can be placed."""
 
 
 def _place(pid: int, processor: int) -> None:

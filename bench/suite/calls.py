@@ -20,13 +20,15 @@ from bench.proof.contract import RawArray, RawReply, judge_reply
 from bench.proof.spot_check import SpotCheck
 from bench.proof.subject import Failure
 from bench.proof.verdict import ProvedVerdict
-from bench.timing.plan import GROWTH
 from bench.variants.contract import Descent
 
 ITERATIONS = 64
 """Of a long call, unless the problem is large: between 0.2 and 10 ms for the core variants."""
 
 FEWEST_ITERATIONS = 8
+SHORTER = 8
+"""The long call has so many times the iterations of the short."""
+
 LARGE = 50_000
 """Products an iteration, N D M, beyond which a long call has fewer iterations, in proportion."""
 
@@ -71,7 +73,7 @@ class Calls:
         self._unchecked: tuple[Problem, int, object] | None = None
         self._elapsed_ns: dict[int, list[int]] = {}
         self.n_large = self._most_iterations(iterations_of(cell.data))
-        self.n_small = max(1, self.n_large // GROWTH)
+        self.n_small = max(1, self.n_large // SHORTER)
 
     def warm_up(self) -> int:
         """Make a few calls of both lengths, and say how many rounds there is time for."""

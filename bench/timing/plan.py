@@ -5,10 +5,10 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 
-SETUP_SHARE = 0.1
-"""Set-up may be this share of the long call, or it would hide in the slope."""
+SETUP_SHARE = 0.15
+"""Set-up may be this share of the long call, or it would hide in the slope; a longer call meets fewer quiet moments."""
 
-GROWTH = 8
+GROWTH = 16
 """The long call has this many times the iterations of the short; n grows at most this much at a time."""
 
 JITTER = 8
@@ -40,12 +40,12 @@ class Budget:
 
     sampling_ns: int = 25_000_000
     longest_ns: int = 200_000_000
-    stretch: int = 2
+    stretch: int = 4
     fewest_samples: int = 8
     target_block_ns: int = 1_000_000
     max_block_ns: int = 20_000_000
     total_seconds: float = 60.0
-    width: float = 0.03
+    width: float = 0.015
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ def calibrate(elapsed_ns: Callable[[int], int], budget: Budget, max_n: int) -> P
         max_n: the most iterations that may be asked for, at least 2.
 
     >>> calibrate(lambda n: 100_000 + 6_000 * n, Budget(), max_n=10_000)
-    Plan(n_small=18, n_large=150, samples=20)
+    Plan(n_small=9, n_large=150, samples=21)
     """
     single_ns = _least(elapsed_ns, 1, budget)
     n, rise_ns = 1, 0
@@ -109,7 +109,7 @@ def refined(plan: Plan, per_iteration_ns: float, setup_ns: float, budget: Budget
     """The plan, or a better one where its own samples show that calibration was misled by a busy moment.
 
     >>> refined(Plan(2, 19, 250), per_iteration_ns=6_000, setup_ns=100_000, budget=Budget(), max_n=10_000)
-    Plan(n_small=18, n_large=150, samples=20)
+    Plan(n_small=9, n_large=150, samples=21)
     """
     better = plan_for(max(0.0, per_iteration_ns), max(0.0, setup_ns), budget, max_n)
     if plan.n_large / MISLED <= better.n_large <= plan.n_large * MISLED:

@@ -5,11 +5,12 @@ import math
 import random
 import time
 from collections.abc import Callable, Hashable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from bench.errors import UsageError
+from bench.judge.affinity import on_one_processor
 from bench.judge.mechanisms import ALL, Mechanism, Mechanisms
 from bench.problems.problem import Problem
 from bench.proof.subject import Answer, Failure, Subject, Watch, Watched, watched
@@ -34,6 +35,7 @@ MOST_WARMING, STEADY = 10, 0.98
 """Calls before the samples: at most so many, until one takes more than this share of the quickest before it."""
 
 Outcome = Timing | Void | Rejected | Failure
+Move = Callable[[], None]
 
 
 class Launcher(Protocol):
@@ -147,12 +149,12 @@ class _Cell:
         self.launched += 1
         asleep_before_ns = asleep_ns()
         try:
-            with self.job.launcher() as subject:
+            with self.job.launcher() as subject, self._placed(subject, order) as move:
                 looking = None if self.job.course.on_cpu else watched(subject)
                 if looking is not None:
                     self.device.begin(looking)
                 first = self._call(subject, 1)
-                plan, samples = self._planned(subject, order, budget)
+                plan, samples = self._planned(subject, order, budget, move)
                 if looking is not None:
                     self._look(looking, plan)
         except _Ended as ended:
@@ -208,10 +210,19 @@ class _Cell:
             # The timed calls are made and right; what the device did stays unknown.
             self.device.remark(f"the device was not watched: {ended.outcome.message}")
 
-    def _planned(self, subject: Subject, order: random.Random, budget: Budget) -> tuple[Plan, tuple[Sample, ...]]:
+    def _placed(self, subject: Subject, order: random.Random) -> AbstractContextManager[Move]:
+        """On one processor with the judge, where the worker needs no more and can be placed."""
+        pid = getattr(subject, "pid", None)
+        if pid is None or not self.job.course.on_cpu or self.job.course.threads > 1:
+            return nullcontext(lambda: None)
+        return on_one_processor([pid], order)
+
+    def _planned(
+        self, subject: Subject, order: random.Random, budget: Budget, move: Move
+    ) -> tuple[Plan, tuple[Sample, ...]]:
         if self.plan is None:
             self.plan = calibrate(lambda n: self._call(subject, n).running_ns, budget, self.job.course.max_n)
-        samples = self._sample(subject, self.plan, order, budget)
+        samples = self._sample(subject, self.plan, order, budget, move)
         # Only the first launch that says anything may change the plan: launches with other n could not be compared.
         for _ in range(MOST_PLANS):
             found = line(samples, self.plan)
@@ -221,24 +232,44 @@ class _Cell:
             if better == self.plan:
                 break
             self.plan = better
-            samples = self._sample(subject, self.plan, order, budget)
+            samples = self._sample(subject, self.plan, order, budget, move)
         return self.plan, samples
 
-    def _sample(self, subject: Subject, plan: Plan, order: random.Random, budget: Budget) -> tuple[Sample, ...]:
-        pair = [plan.n_small, plan.n_large]
+    def _sample(
+        self, subject: Subject, plan: Plan, order: random.Random, budget: Budget, move: Move
+    ) -> tuple[Sample, ...]:
         self._warm_up(subject, plan)
         samples: list[Sample] = []
         quickest_ns = self._quickest_ns(plan)
         with no_collector():
             for _ in range(budget.stretch):
-                for _ in range(plan.samples):
-                    order.shuffle(pair)
-                    made = [self._block(subject, self._length(plan, n, order)) for n in pair]
-                    samples += [sample for sample in made if sample is not None]
-                long_enough = sum(sample.elapsed_ns for sample in samples) >= budget.longest_ns / 2
+                samples += self._stretch(subject, plan, order)
+                long_enough = sum(sample.elapsed_ns for sample in samples) >= budget.stretch * budget.sampling_ns
                 if long_enough or settled(samples, plan, quickest_ns):
                     break
+                # What slows one processor for a while may leave the next alone.
+                move()
         return tuple(samples)
+
+    def _stretch(self, subject: Subject, plan: Plan, order: random.Random) -> list[Sample]:
+        """Short and long calls by turns, made ready before and judged afterwards: one follows the other at once."""
+        lengths: list[int] = []
+        for _ in range(plan.samples):
+            lengths += [self._length(plan, n, order) for n in order.sample((plan.n_small, plan.n_large), 2)]
+        ready = [(self._problem(), n) for n in lengths]
+        replies: list[Answer | Failure] = []
+        kept = []
+        for problem, n in ready:
+
+            def call(problem: Problem = problem, n: int = n) -> bool:
+                replies.append(subject.call(problem, n, self.job.course.dtype))
+                return True
+
+            kept.append(self.device.clocks.block(call) is not None)
+            if isinstance(replies[-1], Failure):
+                break
+        samples = [self._sample_of(*asked, reply) for asked, reply in zip(ready, replies, strict=False)]
+        return [sample for sample, whole in zip(samples, kept, strict=True) if whole]
 
     def _warm_up(self, subject: Subject, plan: Plan) -> None:
         """Call until calls no longer become quicker: caches fill, and compilers work in steps."""
@@ -257,12 +288,12 @@ class _Cell:
     def _length(self, plan: Plan, n: int, order: random.Random) -> int:
         return plan.drawn(n, order) if Mechanism.RANDOM_LENGTHS in self.mechanisms else n
 
-    def _block(self, subject: Subject, n: int) -> Sample | None:
-        return self.device.clocks.block(lambda: self._call(subject, n))
-
     def _call(self, subject: Subject, n: int) -> Sample:
         problem = self._problem()
-        reply = self._checked(problem, n, subject.call(problem, n, self.job.course.dtype))
+        return self._sample_of(problem, n, subject.call(problem, n, self.job.course.dtype))
+
+    def _sample_of(self, problem: Problem, n: int, answered: Answer | Failure) -> Sample:
+        reply = self._checked(problem, n, answered)
         if Mechanism.PROCESSOR_TIME not in self.mechanisms:
             return Sample(n, reply.elapsed_ns, 0, 0)
         return Sample(n, reply.elapsed_ns, reply.cpu_ns, reply.queue_ns, reply.between_ns)

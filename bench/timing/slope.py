@@ -8,9 +8,12 @@ from bench.timing.plan import Plan
 QUEUE_SHARE = 0.05
 """A call whose worker waited longer than this share of it for a processor says nothing about the variant."""
 
-AGREEMENT = 1.10
-"""Launches of one program differ by about 3 % (sd). One whose long call is this far above the quickest ran on a
-processor that something else slowed."""
+AGREEMENT, CLOSE_AGREEMENT = 1.10, 1.05
+"""Launches of one program differ by 1 to 3 % (sd). One whose long call is a tenth above the quickest ran on a processor
+that something else slowed. Where many did, some were slowed by less than that, and the closer limit holds."""
+
+MOSTLY = 0.75
+"""The share of the launches that must agree within a tenth for all of these to count."""
 
 LEVELLINGS = 8
 FLOOR = 1.02
@@ -49,9 +52,14 @@ class Sample:
         return max(1, self.cpu_ns, self.elapsed_ns - self.queue_ns)
 
     @property
+    def waiting_ns(self) -> int:
+        """What the call waited for a processor: no more of it than it was on none."""
+        return max(0, min(self.queue_ns, self.elapsed_ns - self.cpu_ns))
+
+    @property
     def waited(self) -> bool:
         """Whether the call waited too long for a processor to be used."""
-        return self.queue_ns - HANDOVER_NS > QUEUE_SHARE * self.elapsed_ns
+        return self.waiting_ns - HANDOVER_NS > QUEUE_SHARE * self.elapsed_ns
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +129,7 @@ def settled(samples: Sequence[Sample], plan: Plan, quickest_ns: float) -> bool:
     """Whether a launch has seen a quiet processor, so that more samples would not change its line.
 
     It has when at least `FLOOR_TOUCHED` short and as many long calls lie within 2 % of the least of their kind, and the
-    long call is no slower than in the quickest launch before it, within `AGREEMENT`.
+    long call is no slower than in the quickest launch before it, within `CLOSE_AGREEMENT`.
 
     Args:
         samples: the calls of this launch so far.
@@ -129,7 +137,7 @@ def settled(samples: Sequence[Sample], plan: Plan, quickest_ns: float) -> bool:
         quickest_ns: the least time of a long call in earlier launches; infinite in the first.
     """
     found = line(samples, plan)
-    if found is None or found.large_ns > AGREEMENT * quickest_ns:
+    if found is None or found.large_ns > CLOSE_AGREEMENT * quickest_ns:
         return False
     for n, calls in zip((plan.n_small, plan.n_large), of_lengths(samples, plan), strict=True):
         elapsed = _levelled([sample for sample in calls if not sample.waited], n, found.slope_ns)

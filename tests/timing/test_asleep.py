@@ -60,4 +60,4 @@ def test_a_machine_that_sleeps_in_every_launch_makes_the_cell_void(monkeypatch: 
     monkeypatch.setattr("bench.timing.session.asleep_ns", lambda: next(looks))
     machine = Machine()
     [(_, outcome)] = time_cells([machine.job()], seed=1, budget=GENEROUS)
-    assert outcome == Void("the machine slept in 10 of 10 launches")
+    assert outcome == Void("the machine slept in 20 of 20 launches")

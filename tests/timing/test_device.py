@@ -221,7 +221,7 @@ def test_a_device_that_is_slowed_all_the_time_ends_inconclusive(binding: Callabl
     assert isinstance(outcome, Void)
     assert outcome.reason.startswith("inconclusive: ")
     assert "power brake" in outcome.reason
-    assert device.launches == 10
+    assert device.launches == 20
 
 
 def test_a_void_for_another_reason_keeps_it() -> None:
