@@ -57,7 +57,7 @@ class Mechanism(StrEnum):
     """Off: the answers of timed calls are not looked at."""
     PROCESSOR_TIME = "processor time and queue delay from the kernel"
     """Off: work between calls, on further processors, and a busy machine go unnoticed."""
-    SETUP_SHARE = "set-up at most a tenth of the long call"
+    SETUP_SHARE = "set-up a small share of the long call"
     """Off: a slope is believed whatever the set-up."""
     PHYSICAL_FLOOR = "no slope below what the machine could do"
     """Off: any slope is believed."""
