@@ -162,14 +162,19 @@ class Harness:
         cells: dict[tuple[str, ...], Cell] = {one.cell.key: one.cell for one in proved}
         jobs = [self._job(one) for one in proved if one.to_be_timed]
         if self.options.measures_limits:
-            self.measure_limits(proved)
-        report = None if on_launch is None else lambda job, n: on_launch(cells[job.key], n)
+            self._measure_limits(proved, self._gauge.begin)
+
+        def launched(job: Job, count: int) -> None:
+            self._gauge.go_on()
+            if on_launch is not None:
+                on_launch(cells[job.key], count)  # type: ignore[index]
+
         for job, outcome in time_cells(
             jobs,
             seed=self.options.seed,
             launches=self.options.launches,
             budget=self.options.budget,
-            on_launch=report,
+            on_launch=launched,
             mechanisms=self.options.mechanisms,
         ):
             cell = cells[job.key]  # type: ignore[index]
@@ -181,11 +186,17 @@ class Harness:
         Returns:
             ``None`` where none of them, and none before, is timed on the processor. It is measured once, in a second.
         """
+        return self._measure_limits(proved, self._gauge.measure)
+
+    def _measure_limits(
+        self, proved: Sequence[Proved], measure: Callable[[Sequence[str]], object]
+    ) -> dict[str, object] | None:
         places = [(one.cell.variant.backend, one.cell.device) for one in proved if one.to_be_timed]
         self._gauge.measure_launches(place for place in places if place[1] != "cpu")
         backends = [backend for backend, device in places if device == "cpu"]
-        limits = self._gauge.measure(backends) if backends else self._gauge.limits
-        return None if limits is None else limits.record()
+        if backends:
+            measure(backends)
+        return None if self._gauge.limits is None else self._gauge.limits.record()
 
     def arm(self, proved: Proved, name: str) -> Arm:
         """A proved cell as one side of a comparison."""

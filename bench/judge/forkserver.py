@@ -11,7 +11,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -102,6 +102,9 @@ class ForkServer:
         self._backend = backend
         self._is_ready = False
         self.reaps, self.no_namespace = False, ""
+        self._forks = kind == "fork"
+        self._modules: frozenset[str] = frozenset()
+        self._imported: frozenset[str] = frozenset()
         self._lock = threading.Lock()
         self._answers = b""
         self._socket, theirs = socket.socketpair()
@@ -152,6 +155,19 @@ class ForkServer:
         """Whether the server process is still there."""
         return self._process.poll() is None
 
+    def import_later(self, uses: Mapping[str, bool]) -> bool:
+        """Have modules imported before the next worker is made.
+
+        Args:
+            uses: what a variant uses of `bench.judge.later.MODULES`, each with whether its worker had it.
+
+        Returns:
+            Whether a new worker would spare the variant an import that is still to come.
+        """
+        new = uses.keys() - self._modules if self._forks else set()
+        self._modules |= new
+        return any(not uses[name] for name in new)
+
     def start(self, descriptors: list[int], directory: Path, command: Sequence[str] = ()) -> Started:
         """Have a worker made.
 
@@ -164,8 +180,10 @@ class ForkServer:
         Raises:
             ServerGoneError: the server has died.
         """
-        request = {"ask": "start", "directory": str(directory), "command": list(command)}
-        answer = self._request(request, descriptors, _ANSWER_SECONDS)
+        modules = self._modules
+        request = {"ask": "start", "directory": str(directory), "command": list(command), "modules": sorted(modules)}
+        answer = self._request(request, descriptors, _ANSWER_SECONDS if modules == self._imported else _START_SECONDS)
+        self._imported = modules
         at_work = {Mechanism[name]: str(said) for name, said in answer["at_work"].items()}
         return Started(int(answer["pid"]), answer["first"], at_work)
 

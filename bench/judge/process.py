@@ -5,7 +5,7 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +67,10 @@ class WorkerProcess:
         self._log = os.open(log, os.O_RDONLY | os.O_CLOEXEC)
         self.pid, self.at_work = started.pid, started.at_work
         self.meter = ProcessMeter(self.pid, started.first)
+
+    def spares_imports(self, uses: Mapping[str, bool]) -> bool:
+        """Whether another worker of the same server would spare a variant imports; see `ForkServer.import_later`."""
+        return self._server.import_later(uses)
 
     def next_sequence(self) -> int:
         """The number that the next request must carry, and its reply repeat."""

@@ -20,12 +20,10 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from bench.judge.kernel import PR_SET_CHILD_SUBREAPER, prctl
+from bench.judge.later import import_later
 from bench.judge.mechanisms import Mechanism, Mechanisms
 from bench.judge.namespace import MOST_PROCESSES, Keeper, Namespace, has_own_process_limit
 from bench.judge.removal import remove_tree
-
-USED_LATER = {"torch": ("torch._dynamo",)}
-"""What a library imports only on first use: torch.optim needs torch._dynamo, 1.9 s in every launch otherwise."""
 
 REQUEST_LIMIT_BYTES = 1 << 14
 """Of a request of the judge's: a few paths."""
@@ -59,6 +57,8 @@ class Server:
                 break
             request = json.loads(message)
             if request["ask"] == "start":
+                if import_later(request["modules"]):
+                    _keep_what_is_alive()
                 reply = self._start(descriptors, request["directory"], request["command"])
             else:
                 reply = self._reap(request["pid"], request["grace_seconds"])
@@ -167,6 +167,12 @@ class Server:
                     os.waitpid(pid, 0)
 
 
+def _keep_what_is_alive() -> None:
+    """What is alive now stays: a collection in a worker need not walk it, and its pages stay shared."""
+    gc.collect()
+    gc.freeze()
+
+
 def _say(connection: socket.socket, message: dict[str, Any]) -> None:
     """Send one message: a line of JSON."""
     connection.sendall(json.dumps(message).encode() + b"\n")
@@ -272,13 +278,7 @@ def _prepare_and_serve(judge: socket.socket, backend: str, kind: str, on: Mechan
         except Exception as error:  # noqa: BLE001 - a broken installation raises anything
             _say(judge, {"failed": f"{type(error).__name__}: {error}"[:500]})
             return False
-        for module in USED_LATER.get(backend, ()):
-            # Only to save time: a variant that needs it will say itself that it does not import.
-            with contextlib.suppress(Exception):
-                importlib.import_module(module)
-    # What is alive now stays: a collection in a worker need not walk it, and its pages stay shared.
-    gc.collect()
-    gc.freeze()
+    _keep_what_is_alive()
     _say(judge, {"ready": os.getpid(), "reaps": reaps, "no_namespace": why_not})
     Server(judge, on, keeper, spawns=kind == "spawn").serve()
     return True

@@ -18,6 +18,7 @@ from bench.errors import UnavailableError
 from bench.judge.accelerator import accelerator_of
 from bench.judge.channel import WorkerChannel
 from bench.judge.confinement import limit_memory
+from bench.judge.later import used_later
 from bench.judge.loading import LoadError, extend_path, load_function, refuse_from, registered_by
 from bench.judge.mechanisms import Mechanism, Mechanisms
 from bench.judge.output import cap_output
@@ -68,12 +69,18 @@ class Worker:
         limited = meta["memory_bytes"] is not None and limit_memory(meta["memory_bytes"])
         self._padding = _padded(meta["padding"])
         extend_path(meta["path"], meta["first"])
+        before = list(sys.modules)
         loaded = load_function(meta["target"])
         refuse_from(loaded, meta["not_from"])
         if self._around is not None:
             loaded = replace(loaded, function=self._around(loaded.function))
         self._runner = Runner(loaded, backend, meta["device"])
-        return {"file": loaded.file[-1000:], "memory_limited": limited, "device_id": self._runner.device_id}
+        return {
+            "file": loaded.file[-1000:],
+            "memory_limited": limited,
+            "device_id": self._runner.device_id,
+            "uses": used_later(before, loaded.file),
+        }
 
     def _hold(self, frame: Frame) -> object:
         meta, (x, y, _) = frame.meta, frame.blocks

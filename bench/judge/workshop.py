@@ -16,6 +16,7 @@ from bench.judge.device_lock import DeviceLock, lock_file
 from bench.judge.forkserver import THREAD_VARIABLES, ForkServer, ServerBrokenError, ServerGoneError
 from bench.judge.isolation import isolation, presence
 from bench.judge.lane import OWN, Lane, harness_alone
+from bench.judge.later import MODULES
 from bench.judge.loading import absolute_target
 from bench.judge.mechanisms import ALL, Mechanism, Mechanisms
 from bench.judge.process import WorkerProcess
@@ -146,6 +147,12 @@ class Workshop:
             "memory_bytes": self._memory_bytes if device == "cpu" else None,
         }
         reply = self._asked(process, Kind.LOAD, meta, "load")
+        if not isinstance(reply, Failure) and process.spares_imports(reply["uses"]):
+            self._discard(process)
+            process = self._process(variant.backend, kind, lane.python, command)
+            if isinstance(process, Failure):
+                return process
+            reply = self._asked(process, Kind.LOAD, meta, "load")
         if isinstance(reply, Failure):
             self._discard(process)
             return reply
@@ -329,8 +336,8 @@ class Workshop:
 
 def _well_formed(kind: Kind, reply: object) -> bool:
     match kind, reply:
-        case Kind.LOAD, {"file": str(), "memory_limited": bool(), "device_id": None | str()}:
-            return True
+        case Kind.LOAD, {"file": str(), "memory_limited": bool(), "device_id": None | str(), "uses": dict(uses)}:
+            return uses.keys() <= set(MODULES) and all(isinstance(there, bool) for there in uses.values())
         case Kind.LATENCIES, None:
             return True
         case Kind.LATENCIES, dict(named):

@@ -17,7 +17,7 @@ from bench.timing.limits.bound import CAUTION, Term, bound_of, placed
 from bench.timing.limits.caches import KIB, SENSIBLE, Cache, caches
 from bench.timing.limits.gauge import Gauge
 from bench.timing.limits.machine import Level, Limits
-from bench.timing.limits.measure import measure, measured
+from bench.timing.limits.measure import SPELL_NS, measure, measurement
 from bench.timing.limits.work import Shape, Work, WorkClass, works
 from bench.timing.record import Flag, Rejected, Timing, Void
 from bench.variants.contract import Variant
@@ -230,12 +230,19 @@ def test_measuring_twice_agrees() -> None:
     assert rates == sorted(rates, reverse=True)
 
 
-def test_limits_are_measured_once_a_process() -> None:
-    assert measured(1) is measured(1)
+def test_a_process_measures_once_in_as_many_spells_as_are_enough() -> None:
+    begun, spells = measurement(1), 0
+    while not begun.enough:
+        begun.go_on(SPELL_NS)
+        spells += 1
+    assert spells <= 6
+    found = begun.limits()
+    begun.go_on(SPELL_NS)
+    assert measurement(1).limits() == found
 
 
 def test_threads_read_and_compute_together() -> None:
-    both = measured(2)
+    both = measure(2)
     assert both.threads == 2
     assert [level.capacity_bytes for level in both.levels[:1]] == [2 * caches()[0].capacity_bytes]
 

@@ -12,7 +12,7 @@ from bench.problems.problem import Problem
 from bench.proof.subject import Answer, Failure
 from bench.timing.limits.bound import Term, launch_bound, placed
 from bench.timing.limits.machine import Limits
-from bench.timing.limits.measure import measure, measured
+from bench.timing.limits.measure import BUDGET_NS, SPELL_NS, Measurement, measure, measurement
 from bench.timing.limits.work import Shape, WorkClass, works
 from bench.timing.record import Flag, Timing, Void
 from bench.variants.contract import Variant
@@ -51,11 +51,19 @@ class Gauge:
         self._threads = threads
         self._asked: set[str] = set()
         self._tries_left = AGAIN
+        self._begun: Measurement | None = None
         self.limits: Limits | None = None
 
-    def measure(self, backends: Iterable[str]) -> Limits:
-        """The limits of the processor, with the dispatch cost of these backends where it can be had."""
-        limits = self.limits or measured(self._threads)
+    def measure(self, backends: Iterable[str], spell_ns: int = BUDGET_NS) -> Limits:
+        """The limits of the processor, with the dispatch cost of these backends where it can be had.
+
+        Args:
+            backends: those whose dispatch cost is asked for.
+            spell_ns: what the tries may take now, where there were none in this process; after a short spell, `go_on`.
+        """
+        if self.limits is None:
+            measurement(self._threads).go_on(spell_ns)
+        limits = self.limits or measurement(self._threads).limits()
         for backend in dict.fromkeys(backends):
             if backend not in self._asked:
                 self._asked.add(backend)
@@ -65,6 +73,19 @@ class Gauge:
         known = [each for each in self._launch_ns.values() if each is not None]
         self.limits = replace(limits, launch_ns=min(known, default=None))
         return self.limits
+
+    def begin(self, backends: Iterable[str]) -> None:
+        """As `measure`, in a first short spell; `go_on` makes the others."""
+        self.measure(backends, SPELL_NS)
+        self._begun = measurement(self._threads)
+
+    def go_on(self) -> bool:
+        """Another spell of what was begun; whether that was needed."""
+        if self.limits is None or self._begun is None or self._begun.enough:
+            return False
+        self._begun.go_on(SPELL_NS)
+        self.limits = self.limits.or_better(self._begun.limits())
+        return True
 
     def measure_launches(self, places: Iterable[tuple[str, str]]) -> None:
         """What a launch costs at least, for each backend and accelerator where it can be had."""
@@ -102,6 +123,8 @@ class Gauge:
                 limited_by=Term.LAUNCH.value if words else None,
                 limit_note=words or "",
             )
+        while self.go_on():
+            pass
         found = placed(outcome.ns_per_iter, shape, dtype, verdict.backend, self.limits)
         if self._tries_left and (found is None or found.bound.work.kind is not WorkClass.DATA):
             # Nearly always a pass over the data, timed in a quieter moment than the machine was measured in.

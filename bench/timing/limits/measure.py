@@ -1,4 +1,4 @@
-"""Measuring what the processor can do, with NumPy alone: once a process, in about a second.
+"""Measuring what the processor can do, with NumPy alone: in about a second, or in short spells between launches.
 
 Every quantity is the best of many short tries. The tries of all quantities take turns, because a shared core may be
 slowed for half a second at a time: a rate is then too low only where all of its tries fell into such spells.
@@ -20,6 +20,11 @@ from bench.timing.limits.machine import Level, Limits
 from bench.timing.trust import floor_ns
 
 BUDGET_NS = 800_000_000
+"""Of tries in a row."""
+
+SPELL_NS, SPELLS_NS = 60_000_000, 360_000_000
+"""Of tries in spells between launches, and of all of them: spread over seconds, fewer find a quiet moment as well."""
+
 FEWEST_ROUNDS = 5
 READ_BYTES = 2 << 20
 """What one try reads at least; calling NumPy is then under a hundredth of it."""
@@ -37,39 +42,79 @@ FEWEST_MEMORY_BYTES, MOST_MEMORY_BYTES = 64 * KIB**2, 256 * KIB**2
 Task = Callable[[], object]
 
 
+class Measurement:
+    """Tries of every quantity, as many at a time as there is time for; the limits are the best of all so far."""
+
+    def __init__(self, threads: int = 1) -> None:
+        """Make ready; nothing is tried yet.
+
+        Args:
+            threads: how many a worker may use; as many read and compute here at the same time, each its own data.
+        """
+        self._threads = threads
+        self._caches = caches()
+        self._sets = _working_sets(self._caches)
+        reading = [[_reading(size_bytes) for _ in range(threads)] for _, size_bytes in self._sets]
+        multiplying = [[_multiplying(name) for _ in range(threads)] for name in ARITHMETIC]
+        groups = [*reading, *multiplying]
+        self._tasks = [[task for task, _ in tasks] for tasks in groups]
+        self._amounts = [sum(amount for _, amount in tasks) for tasks in groups]
+        self._least_ns = [1 << 62] * len(groups)
+        self._rounds = self._spent_ns = 0
+
+    @property
+    def enough(self) -> bool:
+        """Whether there were tries enough, and none will be made any more."""
+        return self._spent_ns >= SPELLS_NS
+
+    def go_on(self, spell_ns: int) -> None:
+        """Spend about so much more, one round of all quantities at least, and enough rounds in all."""
+        if not self._tasks:
+            return
+        from threadpoolctl import threadpool_limits  # noqa: PLC0415 - only what measures needs it
+
+        began_ns, least = time.perf_counter_ns(), self._rounds + 1
+        # The threads are ours, so that caches and cores are shared as they are in a worker; NumPy lets go of Python's
+        # lock.
+        with threadpool_limits(limits=1, user_api="blas"), ThreadPoolExecutor(self._threads) as pool:
+            while self._rounds < max(least, FEWEST_ROUNDS) or time.perf_counter_ns() - began_ns < spell_ns:
+                for place, tasks in enumerate(self._tasks):
+                    self._least_ns[place] = min(self._least_ns[place], _once_ns(tasks, pool))
+                self._rounds += 1
+        self._spent_ns += time.perf_counter_ns() - began_ns
+        if self.enough:
+            # Also what they read: a hundred megabytes or more.
+            self._tasks.clear()
+
+    def limits(self) -> Limits:
+        """The limits of this machine's processor as they were seen so far."""
+        rates = [amount / ns for amount, ns in zip(self._amounts, self._least_ns, strict=True)]
+        # Nothing is read faster from further away; where it seems so, the nearer level was measured in a busy moment.
+        for near in reversed(range(len(self._sets) - 1)):
+            rates[near] = max(rates[near], rates[near + 1])
+        capacities = [each.capacity_bytes * (1 if each.shared else self._threads) for each in self._caches]
+        return Limits(
+            threads=self._threads,
+            levels=tuple(
+                Level(name, capacity_bytes, rate)
+                for (name, _), capacity_bytes, rate in zip(self._sets, [*capacities, None], rates, strict=False)
+            ),
+            operations_per_ns=dict(zip(ARITHMETIC, rates[len(self._sets) :], strict=True)),
+            chain_ns=floor_ns(),
+        )
+
+
 @cache
-def measured(threads: int = 1) -> Limits:
-    """The limits of this machine's processor, measured once a process; see `measure`."""
-    return measure(threads)
+def measurement(threads: int = 1) -> Measurement:
+    """The measurement of this process, made once; nothing is tried yet when it is first asked for."""
+    return Measurement(threads)
 
 
 def measure(threads: int = 1) -> Limits:
-    """The limits of this machine's processor as they are seen now.
-
-    Args:
-        threads: how many a worker may use; as many read and compute here at the same time, each its own data.
-    """
-    known = caches()
-    sets = _working_sets(known)
-    reading = [[_reading(size_bytes) for _ in range(threads)] for _, size_bytes in sets]
-    multiplying = [[_multiplying(name) for _ in range(threads)] for name in ARITHMETIC]
-    least_ns = _least_ns([[task for task, _ in tasks] for tasks in (*reading, *multiplying)], threads)
-    rates = [
-        sum(amount for _, amount in tasks) / ns for tasks, ns in zip((*reading, *multiplying), least_ns, strict=True)
-    ]
-    # Nothing is read faster from further away; where it seems so, the nearer level was measured in a busy moment.
-    for near in reversed(range(len(sets) - 1)):
-        rates[near] = max(rates[near], rates[near + 1])
-    capacities = [each.capacity_bytes * (1 if each.shared else threads) for each in known]
-    return Limits(
-        threads=threads,
-        levels=tuple(
-            Level(name, capacity_bytes, rate)
-            for (name, _), capacity_bytes, rate in zip(sets, [*capacities, None], rates, strict=False)
-        ),
-        operations_per_ns=dict(zip(ARITHMETIC, rates[len(sets) :], strict=True)),
-        chain_ns=floor_ns(),
-    )
+    """The limits of this machine's processor as they are seen now, for so many threads of a worker."""
+    now = Measurement(threads)
+    now.go_on(BUDGET_NS)
+    return now.limits()
 
 
 def _working_sets(known: Sequence[Cache]) -> list[tuple[str, int]]:
@@ -100,21 +145,6 @@ def _multiplying(dtype: str) -> tuple[Task, int]:
 def _product(left: npt.NDArray[Any], right: npt.NDArray[Any]) -> Task:
     out = np.empty((*left.shape[:-1], right.shape[-1]), left.dtype)
     return lambda: np.matmul(left, right, out=out)
-
-
-def _least_ns(groups: Sequence[Sequence[Task]], threads: int) -> list[int]:
-    """The least time that each group of tasks took, its tasks at the same time, one a thread."""
-    from threadpoolctl import threadpool_limits  # noqa: PLC0415 - only what measures needs it
-
-    least_ns = [1 << 62] * len(groups)
-    began_ns, rounds = time.perf_counter_ns(), 0
-    # The threads are ours, so that caches and cores are shared as they are in a worker; NumPy lets go of Python's lock.
-    with threadpool_limits(limits=1, user_api="blas"), ThreadPoolExecutor(threads) as pool:
-        while rounds < FEWEST_ROUNDS or time.perf_counter_ns() - began_ns < BUDGET_NS:
-            for place, tasks in enumerate(groups):
-                least_ns[place] = min(least_ns[place], _once_ns(tasks, pool))
-            rounds += 1
-    return least_ns
 
 
 def _once_ns(tasks: Sequence[Task], pool: ThreadPoolExecutor) -> int:

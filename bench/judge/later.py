@@ -1,0 +1,65 @@
+"""Modules that a fork server imports once a variant is known to use them, so that no launch pays for the import."""
+
+import contextlib
+import importlib
+import re
+import sys
+import sysconfig
+from collections.abc import Iterable
+from pathlib import Path
+from types import ModuleType
+
+_NUMBA, _DYNAMO = "numba", "torch._dynamo"
+MODULES = (_NUMBA, _DYNAMO)
+"""A closed list: what starts no thread, and can be forked when it is imported. 0.3 to 1 s and 2 s."""
+
+_INSTALLED = {"site-packages", "dist-packages"}
+_STANDARD = Path(sysconfig.get_path("stdlib")).resolve()
+_USES_DYNAMO = re.compile(r"\boptim\b|\btorch\.compile\b")
+"""torch imports it in the first call of an optimizer, or of what is compiled."""
+
+
+def used_later(before: Iterable[str], file: str) -> dict[str, bool]:
+    """Those of `MODULES` that a variant uses or seems to use, each with whether it is imported already.
+
+    Args:
+        before: the names of the modules that were there before the variant was loaded.
+        file: the variant's.
+    """
+    known, own = set(before), Path(file).resolve().parent
+    new = [_file_of(module) for name, module in list(sys.modules.items()) if name not in known]
+    texts = [file for file in new if file is not None and (file.is_relative_to(own) or not _is_library(file))]
+    used = {}
+    numba = _file_of(sys.modules.get(_NUMBA))
+    # A file of that name beside a variant is the variant's own.
+    if numba is not None and _is_library(numba):
+        used[_NUMBA] = True
+    if "torch" in sys.modules and (_DYNAMO in sys.modules or any(map(_mentions_dynamo, texts))):
+        used[_DYNAMO] = _DYNAMO in sys.modules
+    return used
+
+
+def import_later(names: Iterable[str]) -> bool:
+    """Import those of `MODULES` that are named and not there; whether there was anything to import."""
+    missing = [name for name in MODULES if name in names and name not in sys.modules]
+    for name in missing:
+        # Only to save time: a variant that needs it will say so itself.
+        with contextlib.suppress(Exception):
+            importlib.import_module(name)
+    return bool(missing)
+
+
+def _file_of(module: ModuleType | None) -> Path | None:
+    file = getattr(module, "__file__", None)
+    return Path(file).resolve() if isinstance(file, str) and file.endswith(".py") else None
+
+
+def _is_library(file: Path) -> bool:
+    return not _INSTALLED.isdisjoint(file.parts) or file.is_relative_to(_STANDARD)
+
+
+def _mentions_dynamo(file: Path) -> bool:
+    try:
+        return _USES_DYNAMO.search(file.read_text(encoding="utf-8")) is not None
+    except (OSError, ValueError):
+        return False
