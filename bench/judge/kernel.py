@@ -11,6 +11,8 @@ PR_SET_NO_NEW_PRIVS = 38
 CLONE_NEWNS = 0x0002_0000
 CLONE_NEWUSER = 0x1000_0000
 CLONE_NEWPID = 0x2000_0000
+ADDR_NO_RANDOMIZE = 0x0004_0000
+PERSONALITY_ASKED = 0xFFFF_FFFF
 _CAP_SYS_ADMIN = 21
 
 
@@ -32,6 +34,11 @@ def setns(descriptor: int, flags: int) -> None:
 def mount(kind: str, target: str, flags: int, options: str = "") -> None:
     """Mount a file system of some kind, or change how one is mounted where the kind is ``none``."""
     _call("mount", kind.encode(), target.encode(), kind.encode(), ctypes.c_ulong(flags), options.encode())
+
+
+def personality(flags: int) -> int:
+    """Set the execution domain of this process and what it starts; what it was. `PERSONALITY_ASKED` changes nothing."""
+    return _call("personality", ctypes.c_ulong(flags))
 
 
 def system_call(number: int, *arguments: object) -> int:

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
-from bench.judge.kernel import PR_SET_CHILD_SUBREAPER, prctl
+from bench.judge.kernel import ADDR_NO_RANDOMIZE, PERSONALITY_ASKED, PR_SET_CHILD_SUBREAPER, personality, prctl
 from bench.judge.later import import_later
 from bench.judge.mechanisms import Mechanism, Mechanisms
 from bench.judge.namespace import MOST_PROCESSES, Keeper, Namespace, has_own_process_limit
@@ -240,6 +240,25 @@ def _keeper(on: Mechanisms) -> tuple[Keeper | None, str]:
         return None, getattr(error, "strerror", None) or str(error)
 
 
+def start_in_fixed_places() -> None:
+    """Start this program anew, with libraries, heap and stack where they always are; returns where that is so already.
+
+    Forked processes have the places of the one that they are forked from. Drawn at random, these make the iterations of
+    all launches 1 % (sd) slower or quicker than the next server's would be; see docs/decisions.md. Where the kernel
+    does not let it, they stay random.
+    """
+    try:
+        before = personality(PERSONALITY_ASKED)
+        if before & ADDR_NO_RANDOMIZE:
+            return
+        personality(before | ADDR_NO_RANDOMIZE)
+        fixed = personality(PERSONALITY_ASKED) & ADDR_NO_RANDOMIZE
+    except OSError:
+        return
+    if fixed:
+        os.execv(sys.executable, sys.orig_argv)  # noqa: S606 - itself
+
+
 def main(backend: str, kind: str, descriptor: str, directory: str, mechanisms: str) -> None:
     """Import what the backend needs, tell the judge, and serve; afterwards no file is left.
 
@@ -250,6 +269,8 @@ def main(backend: str, kind: str, descriptor: str, directory: str, mechanisms: s
         directory: the judge's private one, which it can no longer remove where it was killed.
         mechanisms: the names of those that are switched on, joined by commas.
     """
+    if kind == "fork":
+        start_in_fixed_places()
     judge = socket.socket(fileno=int(descriptor))
     on = frozenset(Mechanism[name] for name in mechanisms.split(",") if name)
     imported = True
