@@ -11,6 +11,7 @@ from typing import Any
 
 from bench.report.figures import ABSENT, duration
 from bench.timing.noise import spread
+from bench.timing.slope import AGREEMENT
 from scripts.agreement.works import WORKS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -62,7 +63,7 @@ def summaries(rows: Sequence[Row]) -> list[Summary]:
     """
     rounds = sorted({row["round"] for row in rows})
     truth = {
-        number: statistics.median(row["bare_ns_per_iter"][TRUTH] for row in rows if row["round"] == number)
+        number: _undisturbed([row["bare_ns_per_iter"][TRUTH] for row in rows if row["round"] == number])
         for number in rounds
     }
     found = [_summary(BY_HAND, list(truth.values()), truth.values(), [], len(truth))]
@@ -75,6 +76,11 @@ def summaries(rows: Sequence[Row]) -> list[Summary]:
             beside = [truth[row["round"]] for row in with_figure]
             found.append(_summary(f"{tool}, {statistic}", figures, beside, seconds, len(made)))
     return found
+
+
+def _undisturbed(launches_ns: Sequence[float]) -> float:
+    """The mean of the launches that gdbench would count: those within a tenth of the quickest."""
+    return statistics.fmean(each for each in launches_ns if each <= AGREEMENT * min(launches_ns))
 
 
 def _summary(
@@ -110,8 +116,8 @@ of them but gdbench, which is given it as a variant, proves it, and takes the sl
 | asv | `asv run` of a `time_` method in an existing environment, with its defaults: the median |
 
 One thread, and the same arrays for all. Before each invocation of a tool the loop is timed by hand in a fresh process;
-the figure by hand of a round is the median of its {launches} processes. `neighbour` is beside a process that computes
-and sleeps by turns, 50 to 500 ms each, seeded.
+the figure by hand of a round is the mean of its {launches} processes, without those that something slowed by more than
+a tenth. `neighbour` is beside a process that computes and sleeps by turns, 50 to 500 ms each, seeded.
 
 Over bare: the figure over that by hand of the same round. Spread: IQR over median of the invocations. Pairs apart: of
 all pairs of a tool's own invocations, those that differ by more than {within}. Wall time: of one invocation, from its
