@@ -74,8 +74,7 @@ class Measurement:
         from threadpoolctl import threadpool_limits  # noqa: PLC0415 - only what measures needs it
 
         began_ns, least = time.perf_counter_ns(), self._rounds + 1
-        # The threads are ours, so that caches and cores are shared as they are in a worker; NumPy lets go of Python's
-        # lock.
+        # The threads are ours, so that caches and cores are shared as in a worker; NumPy lets go of Python's lock.
         with threadpool_limits(limits=1, user_api="blas"), ThreadPoolExecutor(self._threads) as pool:
             while self._rounds < max(least, FEWEST_ROUNDS) or time.perf_counter_ns() - began_ns < spell_ns:
                 for place, tasks in enumerate(self._tasks):
