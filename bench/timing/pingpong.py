@@ -212,7 +212,8 @@ class PingPong:
         better = self._long_enough(plan_for(typical, 0.0, CALLS, self._course.max_n))
         share = max(setup_share(rounds, number) for number in range(len(workers)))
         if share > LENGTHENED_SHARE:
-            wanted = plan.n_large * share / (1 - share) * (1 - WANTED_SHARE) / WANTED_SHARE
+            # A call that is set-up alone, of what jumps to the end, would be endless.
+            wanted = plan.n_large * share / max(1 - share, 1e-3) * (1 - WANTED_SHARE) / WANTED_SHARE
             n_large = min(int(wanted), int(LONGEST_BLOCK_NS / typical) + 1, self._course.max_n)
             better = _of_length(max(plan.n_large, n_large))
         if plan.n_large / MISLED <= better.n_large <= plan.n_large * MISLED:

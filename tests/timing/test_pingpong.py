@@ -151,6 +151,12 @@ def test_an_arm_that_hides_its_work_is_doubted() -> None:
     assert set(busy.doubts) == {"arm 1"}
 
 
+def test_an_arm_whose_calls_are_set_up_alone_is_doubted() -> None:
+    jumps = game(Simulated(), Simulated(per_iteration_ns=-1.0))
+    jumps.launch()
+    assert jumps.doubts == {"arm 1": "spends 100% of its longest calls on set-up"}
+
+
 @pytest.mark.parametrize(
     ("changes", "says"), [({"fails_at": 30}, "arm 1: crashed: signal 11"), ({"wrong_at": 2}, "arm 1: it is negative")]
 )
