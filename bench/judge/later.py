@@ -5,7 +5,7 @@ import importlib
 import re
 import sys
 import sysconfig
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -26,16 +26,15 @@ def used_later(before: Iterable[str], file: str) -> dict[str, bool]:
         before: the names of the modules that were there before the variant was loaded.
         file: the variant's.
     """
-    known, own = set(before), Path(file).resolve().parent
-    new = [_file_of(module) for name, module in list(sys.modules.items()) if name not in known]
-    texts = [file for file in new if file is not None and (file.is_relative_to(own) or not _is_library(file))]
     used = {}
     numba = _file_of(sys.modules.get(_NUMBA))
     # A file of that name beside a variant is the variant's own.
     if numba is not None and _is_library(numba):
         used[_NUMBA] = True
-    if "torch" in sys.modules and (_DYNAMO in sys.modules or any(map(_mentions_dynamo, texts))):
-        used[_DYNAMO] = _DYNAMO in sys.modules
+    if "torch" in sys.modules:
+        there = _DYNAMO in sys.modules
+        if there or any(map(_mentions_dynamo, _own_files(before, Path(file).resolve().parent))):
+            used[_DYNAMO] = there
     return used
 
 
@@ -47,6 +46,14 @@ def import_later(names: Iterable[str]) -> bool:
         with contextlib.suppress(Exception):
             importlib.import_module(name)
     return bool(missing)
+
+
+def _own_files(before: Iterable[str], folder: Path) -> Iterator[Path]:
+    """Of the modules that were not there before, the files in a folder and those that are no library's."""
+    for name in sys.modules.keys() - set(before):
+        file = _file_of(sys.modules.get(name))
+        if file is not None and (file.is_relative_to(folder) or not _is_library(file)):
+            yield file
 
 
 def _file_of(module: ModuleType | None) -> Path | None:
