@@ -12,6 +12,7 @@ from bench.backends import BACKENDS
 from bench.dtypes import Dtype, dtype_named
 from bench.errors import UsageError
 from bench.judge.exchange import Recorder
+from bench.judge.later import mentioned
 from bench.judge.mechanisms import ALL, Mechanism, Mechanisms
 from bench.judge.subject import Worker
 from bench.judge.workshop import WorkerLimits, Workshop
@@ -32,6 +33,7 @@ from bench.timing.plan import Budget
 from bench.timing.record import Rejected, Timing, Void
 from bench.timing.session import Job, time_cells
 from bench.variants.contract import Variant
+from bench.variants.discovery import file_of
 
 IN_PROCESS = "in-process (unproved)"
 LONGEST_TIMED_CALL = 4_000_000
@@ -120,9 +122,16 @@ class Harness:
     def expect(self, cells: Iterable[Cell]) -> None:
         """Have what these cells need imported meanwhile."""
         if Mechanism.OWN_PROCESS in self.options.mechanisms and not self.options.in_process:
-            needed = dict.fromkeys(cell.variant.backend for cell in cells if cell.device == "cpu" and not cell.obstacle)
-            for backend in needed:
-                self._workshop.expect(backend)
+            needed: dict[str, set[str]] = {}
+            for variant in dict.fromkeys(cell.variant for cell in cells if cell.device == "cpu" and not cell.obstacle):
+                needed.setdefault(variant.backend, set()).update(mentioned(file_of(variant.target), variant.backend))
+            for backend, modules in needed.items():
+                self._workshop.expect(backend, modules)
+
+    def use_the_wait(self, cells: Iterable[Cell]) -> None:
+        """Begin to measure the machine's limits while fork servers import what these cells need, if they are timed."""
+        if self.options.measures_limits and any(cell.timed and cell.device == "cpu" for cell in cells):
+            self._gauge.meanwhile(lambda: self._workshop.waits)
 
     def presence(self) -> dict[str, str]:
         """Each mechanism by its name, with whether this machine has it."""

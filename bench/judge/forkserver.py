@@ -11,7 +11,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -87,6 +87,7 @@ class ForkServer:
         *,
         python: str = sys.executable,
         home: str | None = None,
+        modules: Iterable[str] = (),
     ) -> None:
         """Start the server; `wait_until_ready` before it is asked for anything.
 
@@ -98,13 +99,14 @@ class ForkServer:
             mechanisms: those that are switched on.
             python: the interpreter.
             home: the folder that it finds gdbench in; ``None`` for where the judge has it from.
+            modules: those of `bench.judge.later.MODULES` that are known to be used.
         """
         self._backend = backend
         self._is_ready = False
         self.reaps, self.no_namespace = False, ""
         self._forks = kind == "fork"
-        self._modules: frozenset[str] = frozenset()
-        self._imported: frozenset[str] = frozenset()
+        self._modules = frozenset(modules) if self._forks else frozenset()
+        self._imported = self._modules
         self._lock = threading.Lock()
         self._answers = b""
         self._socket, theirs = socket.socketpair()
@@ -113,10 +115,10 @@ class ForkServer:
         # Without a name: where nothing keeps workers from writing, one may put a pipe in the place of any file.
         self._log = tempfile.TemporaryFile(dir=directory, buffering=0)  # noqa: SIM115 - open as long as the server lives
         with theirs:
-            settings = ",".join(mechanism.name for mechanism in mechanisms)
+            on, imports = (",".join(names) for names in ([each.name for each in mechanisms], sorted(self._modules)))
             program = [python, "-P", "-m", "bench.judge.server"]
             self._process = subprocess.Popen(
-                [*program, backend, kind, str(theirs.fileno()), str(directory), settings],
+                [*program, backend, kind, str(theirs.fileno()), str(directory), on, imports],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 stdout=self._log,
@@ -154,6 +156,11 @@ class ForkServer:
     def running(self) -> bool:
         """Whether the server process is still there."""
         return self._process.poll() is None
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether there is nothing to wait for: it has imported what it needs, or has died."""
+        return self._is_ready or bool(self._poll.poll(0))
 
     def import_later(self, uses: Mapping[str, bool]) -> bool:
         """Have modules imported before the next worker is made.

@@ -15,8 +15,11 @@ MODULES = (_NUMBA, _DYNAMO)
 
 _INSTALLED = {"site-packages", "dist-packages"}
 _STANDARD = Path(sysconfig.get_path("stdlib")).resolve()
-_USES_DYNAMO = re.compile(r"\boptim\b|\btorch\.compile\b")
-"""torch imports it in the first call of an optimizer, or of what is compiled."""
+_TELLING = {
+    _NUMBA: re.compile(r"^\s*(?:import|from)\s+numba\b", re.MULTILINE),
+    # torch imports it in the first call of an optimizer, or of what is compiled.
+    _DYNAMO: re.compile(r"\boptim\b|\btorch\.compile\b"),
+}
 
 
 def used_later(before: Iterable[str], file: str) -> dict[str, bool]:
@@ -33,9 +36,21 @@ def used_later(before: Iterable[str], file: str) -> dict[str, bool]:
         used[_NUMBA] = True
     if "torch" in sys.modules:
         there = _DYNAMO in sys.modules
-        if there or any(map(_mentions_dynamo, _own_files(before, Path(file).resolve().parent))):
+        own = _own_files(before, Path(file).resolve().parent)
+        if there or any(_DYNAMO in mentioned(file, "torch") for file in own):
             used[_DYNAMO] = there
     return used
+
+
+def mentioned(file: Path, backend: str) -> frozenset[str]:
+    """Those of `MODULES` that a variant of this backend uses by the text of its file; none where it cannot be read."""
+    try:
+        text = file.read_text(encoding="utf-8")
+    except (OSError, ValueError):
+        return frozenset()
+    # A server that has no torch is not to import one for a word.
+    fitting = (name for name in MODULES if name != _DYNAMO or backend == "torch")
+    return frozenset(name for name in fitting if _TELLING[name].search(text))
 
 
 def import_later(names: Iterable[str]) -> bool:
@@ -63,10 +78,3 @@ def _file_of(module: ModuleType | None) -> Path | None:
 
 def _is_library(file: Path) -> bool:
     return not _INSTALLED.isdisjoint(file.parts) or file.is_relative_to(_STANDARD)
-
-
-def _mentions_dynamo(file: Path) -> bool:
-    try:
-        return _USES_DYNAMO.search(file.read_text(encoding="utf-8")) is not None
-    except (OSError, ValueError):
-        return False

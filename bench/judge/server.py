@@ -1,7 +1,7 @@
 """The fork server: a process that has an array library imported and makes workers by forking itself.
 
-``python -m bench.judge.server BACKEND fork|spawn DESCRIPTOR DIRECTORY MECHANISMS``. It computes nothing before a fork.
-The spawned kind imports nothing and starts a fresh interpreter instead, for libraries that do not survive a fork.
+``python -m bench.judge.server BACKEND fork|spawn DESCRIPTOR DIRECTORY MECHANISMS MODULES``. It computes nothing before
+a fork. The spawned kind imports nothing and starts a fresh interpreter instead, for libraries that do not survive one.
 Either way the server is the parent of every worker, and of whatever a worker leaves behind when it dies.
 """
 
@@ -15,6 +15,7 @@ import signal
 import socket
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
@@ -259,7 +260,7 @@ def start_in_fixed_places() -> None:
         os.execv(sys.executable, sys.orig_argv)  # noqa: S606 - itself
 
 
-def main(backend: str, kind: str, descriptor: str, directory: str, mechanisms: str) -> None:
+def main(backend: str, kind: str, descriptor: str, directory: str, *names: str) -> None:
     """Import what the backend needs, tell the judge, and serve; afterwards no file is left.
 
     Args:
@@ -267,22 +268,24 @@ def main(backend: str, kind: str, descriptor: str, directory: str, mechanisms: s
         kind: ``fork`` or ``spawn``.
         descriptor: the socket to the judge.
         directory: the judge's private one, which it can no longer remove where it was killed.
-        mechanisms: the names of those that are switched on, joined by commas.
+        names: those of the mechanisms that are switched on; and those of `bench.judge.later.MODULES` that are known to
+            be used; each joined by commas.
     """
+    mechanisms, modules = (each.split(",") for each in names)
     if kind == "fork":
         start_in_fixed_places()
     judge = socket.socket(fileno=int(descriptor))
-    on = frozenset(Mechanism[name] for name in mechanisms.split(",") if name)
+    on = frozenset(Mechanism[name] for name in mechanisms if name)
     imported = True
     # The judge may be killed meanwhile.
     with contextlib.suppress(ConnectionError):
-        imported = _prepare_and_serve(judge, backend, kind, on)
+        imported = _prepare_and_serve(judge, backend, kind, on, modules)
     if imported:
         remove_tree(Path(directory))
     os._exit(0)
 
 
-def _prepare_and_serve(judge: socket.socket, backend: str, kind: str, on: Mechanisms) -> bool:
+def _prepare_and_serve(judge: socket.socket, backend: str, kind: str, on: Mechanisms, modules: Sequence[str]) -> bool:
     """Whether the backend could be imported; then the judge is gone, or needs this server no more."""
     reaps = True
     if Mechanism.SUB_REAPER in on:
@@ -299,6 +302,7 @@ def _prepare_and_serve(judge: socket.socket, backend: str, kind: str, on: Mechan
         except Exception as error:  # noqa: BLE001 - a broken installation raises anything
             _say(judge, {"failed": f"{type(error).__name__}: {error}"[:500]})
             return False
+        import_later(modules)
     _keep_what_is_alive()
     _say(judge, {"ready": os.getpid(), "reaps": reaps, "no_namespace": why_not})
     Server(judge, on, keeper, spawns=kind == "spawn").serve()

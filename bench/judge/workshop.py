@@ -3,7 +3,7 @@
 import os
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -133,9 +133,6 @@ class Workshop:
             return Failure(Status.UNAVAILABLE, None, str(error))
         forked = variant.backend in _FORKED and device == "cpu" and Mechanism.FORK_SERVER in self._mechanisms
         kind = "fork" if forked and not command else "spawn"
-        process = self._process(variant.backend, kind, lane.python, command)
-        if isinstance(process, Failure):
-            return process
         meta = {
             "target": variant.target if command else lane.target(absolute_target(variant.target)),
             "backend": variant.backend,
@@ -143,19 +140,15 @@ class Workshop:
             "path": [] if command or lane.python is not None else _import_path(),
             "first": [] if command else lane.first_on_path(_import_path()),
             "not_from": None if command or lane.root is None else str(lane.top),
-            "padding": 0 if command else self._launches,
             "memory_bytes": self._memory_bytes if device == "cpu" else None,
         }
-        reply = self._asked(process, Kind.LOAD, meta, "load")
-        if not isinstance(reply, Failure) and process.spares_imports(reply["uses"]):
-            self._discard(process)
-            process = self._process(variant.backend, kind, lane.python, command)
-            if isinstance(process, Failure):
-                return process
-            reply = self._asked(process, Kind.LOAD, meta, "load")
-        if isinstance(reply, Failure):
-            self._discard(process)
-            return reply
+        loaded = self._loaded(variant.backend, kind, lane.python, command, meta)
+        if not isinstance(loaded, Failure) and loaded[0].spares_imports(loaded[1]["uses"]):
+            self._discard(loaded[0])
+            loaded = self._loaded(variant.backend, kind, lane.python, command, meta)
+        if isinstance(loaded, Failure):
+            return loaded
+        process, reply = loaded
         device_id = reply["device_id"]
         try:
             lock = None if device == "cpu" else DeviceLock(lock_file(device, device_id), device)
@@ -177,10 +170,20 @@ class Workshop:
             lock=lock,
         )
 
-    def expect(self, backend: str) -> None:
-        """Have the server of a backend import it meanwhile: on another processor, before the first launch needs it."""
+    def expect(self, backend: str, modules: Iterable[str] = ()) -> None:
+        """Have the server of a backend import it meanwhile: on another processor, before the first launch needs it.
+
+        Args:
+            backend: the array library.
+            modules: those of `bench.judge.later.MODULES` that its variants are known to use.
+        """
         if backend in _FORKED and Mechanism.FORK_SERVER in self._mechanisms and BACKENDS[backend].installed():
-            self._started(backend, "fork", None)
+            self._started(backend, "fork", None, modules)
+
+    @property
+    def waits(self) -> bool:
+        """Whether a server is still importing what it needs."""
+        return not all(server.is_ready for server in self._servers.values())
 
     def presence(self) -> dict[str, str]:
         """Each mechanism by its name, as a worker of this machine has it: ``present``, or ``absent`` and why."""
@@ -275,6 +278,19 @@ class Workshop:
             here = ", ".join(self.devices(backend))
             raise UnavailableError(f"{backend} has no device {device!r} here; it has {here}")
 
+    def _loaded(
+        self, backend: str, kind: str, python: str | None, command: Sequence[str], meta: Mapping[str, object]
+    ) -> tuple[WorkerProcess, Any] | Failure:
+        """A process that has loaded a variant, with its reply."""
+        process = self._process(backend, kind, python, command)
+        if isinstance(process, Failure):
+            return process
+        reply = self._asked(process, Kind.LOAD, {**meta, "padding": 0 if command else self._launches}, "load")
+        if isinstance(reply, Failure):
+            self._discard(process)
+            return reply
+        return process, reply
+
     def _process(
         self, backend: str, kind: str, python: str | None = None, command: Sequence[str] = ()
     ) -> WorkerProcess | Failure:
@@ -304,7 +320,7 @@ class Workshop:
         server.wait_until_ready()
         return server
 
-    def _started(self, backend: str, kind: str, python: str | None) -> ForkServer:
+    def _started(self, backend: str, kind: str, python: str | None, modules: Iterable[str] = ()) -> ForkServer:
         key = (backend, kind, python)
         server = self._servers.get(key)
         if server is not None and server.running:
@@ -320,6 +336,7 @@ class Workshop:
             self._mechanisms,
             python=python or sys.executable,
             home=None if python is None else harness_alone(folder),
+            modules=modules,
         )
         return self._servers[key]
 

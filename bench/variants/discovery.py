@@ -177,6 +177,20 @@ def module_files(module: str) -> list[tuple[str, Path]]:
     return sorted(found.items(), key=lambda item: (item[0].count("."), item[0]))
 
 
+def file_of(target: str) -> Path:
+    """The file of a target, found without importing it; a path that is not there where there is none."""
+    place, _, _ = target.rpartition(":")
+    if place.endswith(".py"):
+        return Path(place)
+    top, *inside = place.split(".")
+    for base in top_level_places(top):
+        module = base.joinpath(*inside)
+        for file in (module, module.with_name(f"{module.name}.py"), module / "__init__.py"):
+            if file.is_file():
+                return file
+    return Path(*inside)
+
+
 def top_level_places(top: str) -> list[Path]:
     """Where a top-level package or module is, found without importing it: its folders, or its file."""
     try:

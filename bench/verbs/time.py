@@ -17,6 +17,7 @@ def main(arguments: Arguments) -> int:
     judged: list[Proved] = []
     failed = False
     with planned(arguments, options) as (harness, cells), finishing(arguments) as interrupted:
+        harness.use_the_wait(cells)
         for cell in with_progress(cells, arguments):
             judged.append(harness.prove(cell))
             verdicts.append(verdict_record(judged[-1].verdict))

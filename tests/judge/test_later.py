@@ -1,6 +1,7 @@
 """What a fork server imports once it is known to be used, and where its libraries lie."""
 
 import sys
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
@@ -10,7 +11,7 @@ import pytest
 from bench.dtypes import DTYPES
 from bench.judge.forkserver import ForkServer
 from bench.judge.kernel import ADDR_NO_RANDOMIZE, PERSONALITY_ASKED, personality
-from bench.judge.later import import_later, used_later
+from bench.judge.later import import_later, mentioned, used_later
 from bench.judge.workshop import Workshop
 from bench.problems.catalogue import find
 from bench.proof.subject import Failure
@@ -34,10 +35,11 @@ def descend(problem, n_iters):
 """
 
 
-def said_by(source: str, backend: str, folder: Path) -> str:
+def said_by(source: str, backend: str, folder: Path, modules: Sequence[str] = ()) -> str:
     """What a variant raises in a worker of a server of its own."""
     (folder / "variant.py").write_text(source, encoding="utf-8")
     with Workshop() as workshop:
+        workshop.expect(backend, modules)
         launched = workshop.launch(Variant("it", backend, backend, f"{folder}/variant.py:descend"), "cpu")
         assert not isinstance(launched, Failure)
         with launched as worker:
@@ -119,6 +121,32 @@ def test_only_the_installed_library_counts(
     monkeypatch.setitem(sys.modules, "numba", module_from(tmp_path / place))
     found = used_later(before, str(tmp_path / "it.py"))
     assert {name: there for name, there in found.items() if name == "numba"} == used
+
+
+@pytest.mark.parametrize(
+    ("text", "backend", "modules"),
+    [
+        ("from numba import njit", "numpy", {"numba"}),
+        ("def f():\n    import numba", "torch", {"numba"}),
+        ("# numba would be faster", "numpy", set()),
+        ("from torch import nn, optim", "torch", {"torch._dynamo"}),
+        ("from scipy import optim", "numpy", set()),
+    ],
+)
+def test_what_a_file_names_is_known_before_it_is_loaded(
+    tmp_path: Path, text: str, backend: str, modules: set[str]
+) -> None:
+    file = tmp_path / "variant.py"
+    file.write_text(text, encoding="utf-8")
+    assert mentioned(file, backend) == modules
+    assert mentioned(tmp_path / "another.py", backend) == set()
+
+
+@needs_torch
+def test_a_server_has_what_it_was_told_before_its_first_worker(tmp_path: Path) -> None:
+    source = NEEDS_DYNAMO.replace("    torch.optim\n", "")
+    assert "it is not there" in said_by(source, "torch", tmp_path)
+    assert "it is there" in said_by(source, "torch", tmp_path, ["torch._dynamo"])
 
 
 def test_what_does_not_import_stops_no_server(monkeypatch: pytest.MonkeyPatch) -> None:

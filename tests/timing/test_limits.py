@@ -17,7 +17,7 @@ from bench.timing.limits.bound import CAUTION, Term, bound_of, placed
 from bench.timing.limits.caches import KIB, SENSIBLE, Cache, caches
 from bench.timing.limits.gauge import Gauge
 from bench.timing.limits.machine import Level, Limits
-from bench.timing.limits.measure import SPELL_NS, measure, measurement
+from bench.timing.limits.measure import SPELL_NS, Measurement, measure, measurement
 from bench.timing.limits.work import Shape, Work, WorkClass, works
 from bench.timing.record import Flag, Rejected, Timing, Void
 from bench.variants.contract import Variant
@@ -239,6 +239,18 @@ def test_a_process_measures_once_in_as_many_spells_as_are_enough() -> None:
     found = begun.limits()
     begun.go_on(SPELL_NS)
     assert measurement(1).limits() == found
+
+
+def test_a_wait_is_used_for_up_to_half_of_the_spells(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun = Measurement()
+    monkeypatch.setattr("bench.timing.limits.gauge.measurement", lambda threads: begun)
+    made = Gauge(nothing_launched, latencies, threads=1)
+    made.meanwhile(lambda: False)
+    assert not begun.half
+    made.meanwhile(lambda: True)
+    assert begun.half
+    assert not begun.enough
+    assert made.limits is None
 
 
 def test_threads_read_and_compute_together() -> None:

@@ -12,7 +12,7 @@ import bench
 from bench.errors import GdbenchError, UsageError
 from bench.variants import discovery
 from bench.variants.contract import Variant
-from bench.variants.discovery import discover, module_files, registering_modules, resolve, scan
+from bench.variants.discovery import discover, file_of, module_files, registering_modules, resolve, scan
 
 ROOT = Path(bench.__file__).parents[1]
 EXPLOSIVE = "raise SystemExit('a variant was imported by the judge')\n"
@@ -252,6 +252,11 @@ def test_module_targets_are_found_on_the_import_path_without_importing(write: Wr
     assert resolve("plants.inner:handed_on")[0].name == "plants.inner:handed_on"
     assert resolve("plants:handed_on")[0].target == "plants:handed_on"
     assert module_files("plants.inner")[0][0] == "plants.inner"
+    assert file_of("plants.inner:handed_on").name == "inner.py"
+    assert file_of("plants:handed_on").name == "__init__.py"
+    assert file_of("folder/it.py:f") == Path("folder/it.py")
+    assert not file_of("plants.outer:f").is_file()
+    assert not file_of("nowhere:f").is_file()
 
 
 def test_targets_that_compute_their_registrations_are_asked_about(write: Write) -> None:

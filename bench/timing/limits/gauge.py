@@ -74,6 +74,16 @@ class Gauge:
         self.limits = replace(limits, launch_ns=min(known, default=None))
         return self.limits
 
+    def meanwhile(self, waits: Callable[[], bool]) -> None:
+        """Use the time in which there is nothing to do but to wait: make ready, and make up to half of the spells.
+
+        Args:
+            waits: whether there is still something to wait for.
+        """
+        begun = measurement(self._threads)
+        while waits() and not begun.half:
+            begun.go_on(SPELL_NS)
+
     def begin(self, backends: Iterable[str]) -> None:
         """As `measure`, in a first short spell; `go_on` makes the others."""
         self.measure(backends, SPELL_NS)

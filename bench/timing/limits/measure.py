@@ -63,6 +63,11 @@ class Measurement:
         self._rounds = self._spent_ns = 0
 
     @property
+    def half(self) -> bool:
+        """Whether half of the tries are made; the others are for quieter moments."""
+        return 2 * self._spent_ns >= SPELLS_NS
+
+    @property
     def enough(self) -> bool:
         """Whether there were tries enough, and none will be made any more."""
         return self._spent_ns >= SPELLS_NS
