@@ -246,10 +246,10 @@ def test_a_wait_is_used_for_up_to_half_of_the_spells(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr("bench.timing.limits.gauge.measurement", lambda threads: begun)
     made = Gauge(nothing_launched, latencies, threads=1)
     made.meanwhile(lambda: False)
-    assert not begun.half
+    seen = [(begun.half, begun.enough)]
     made.meanwhile(lambda: True)
-    assert begun.half
-    assert not begun.enough
+    seen.append((begun.half, begun.enough))
+    assert seen == [(False, False), (True, False)]
     assert made.limits is None
 
 
