@@ -19,6 +19,7 @@ def examine() -> dict[str, Any]:
     with Workshop() as workshop:
         backends, isolation = _backends(workshop), workshop.presence()
         here = [name for name, found in backends.items() if "cpu" in found.get("devices", ())]
+        places = workshop.places
         limits = Gauge(workshop.launch, workshop.latencies, WorkerLimits().threads).measure(here).record()
     return {
         "limits": limits,
@@ -27,6 +28,7 @@ def examine() -> dict[str, Any]:
         "isolation": isolation,
         "clock": {
             "resolution_ns": round(time.get_clock_info("perf_counter").resolution * 1e9),
+            "places": places,
             "run_queue": "present" if Path("/proc/self/schedstat").exists() else "absent: timings cannot be voided",
         },
         "arithmetic": {

@@ -74,6 +74,7 @@ class ForkServer:
 
     Attributes:
         reaps: whether it is the parent of what dead workers leave behind.
+        placed: whether the libraries of its workers lie where those of every other server's do.
         no_namespace: why its workers have no PID namespaces; empty where they have.
     """
 
@@ -103,7 +104,7 @@ class ForkServer:
         """
         self._backend = backend
         self._is_ready = False
-        self.reaps, self.no_namespace = False, ""
+        self.reaps, self.placed, self.no_namespace = False, False, ""
         self._forks = kind == "fork"
         self._modules = frozenset(modules) if self._forks else frozenset()
         self._imported = self._modules
@@ -141,7 +142,7 @@ class ForkServer:
             first = self._answer(_START_SECONDS)
             if "failed" in first:
                 raise ServerBrokenError(f"{self._backend} does not import: {first['failed']}")
-            self.reaps = bool(first["reaps"])
+            self.reaps, self.placed = bool(first["reaps"]), bool(first["placed"])
             self.no_namespace = str(first["no_namespace"])
         except (OSError, ServerGoneError) as error:
             said = tail_of(self._log.fileno()).strip().rpartition("\n")[2]

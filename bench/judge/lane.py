@@ -1,13 +1,13 @@
 """A lane: the interpreter and the source tree that a worker's variant comes from, where they are not the judge's."""
 
 import os
-import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import bench
+from bench.variants.installed import is_installed
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,15 +48,6 @@ class Lane:
             if is_installed(here) or not here.is_relative_to(self.top)
             else str(self.root / here.relative_to(self.top))
         )
-
-
-def is_installed(path: Path) -> bool:
-    """Whether a path belongs to this interpreter: an environment often lies inside the source tree.
-
-    >>> is_installed(Path(sys.prefix).resolve() / "lib" / "package.py"), is_installed(Path("/elsewhere/package.py"))
-    (True, False)
-    """
-    return path.is_relative_to(Path(sys.prefix).resolve())
 
 
 OWN = Lane("working tree")

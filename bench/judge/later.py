@@ -4,17 +4,16 @@ import contextlib
 import importlib
 import re
 import sys
-import sysconfig
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import ModuleType
+
+from bench.variants.installed import is_installed
 
 _NUMBA, _DYNAMO = "numba", "torch._dynamo"
 MODULES = (_NUMBA, _DYNAMO)
 """A closed list: what starts no thread, and can be forked when it is imported. 0.3 to 1 s and 2 s."""
 
-_INSTALLED = {"site-packages", "dist-packages"}
-_STANDARD = Path(sysconfig.get_path("stdlib")).resolve()
 _TELLING = {
     _NUMBA: re.compile(r"^\s*(?:import|from)\s+numba\b", re.MULTILINE),
     # torch imports it in the first call of an optimizer, or of what is compiled.
@@ -32,7 +31,7 @@ def used_later(before: Iterable[str], file: str) -> dict[str, bool]:
     used = {}
     numba = _file_of(sys.modules.get(_NUMBA))
     # A file of that name beside a variant is the variant's own.
-    if numba is not None and _is_library(numba):
+    if numba is not None and is_installed(numba):
         used[_NUMBA] = True
     if "torch" in sys.modules:
         there = _DYNAMO in sys.modules
@@ -67,14 +66,10 @@ def _own_files(before: Iterable[str], folder: Path) -> Iterator[Path]:
     """Of the modules that were not there before, the files in a folder and those that are no library's."""
     for name in sys.modules.keys() - set(before):
         file = _file_of(sys.modules.get(name))
-        if file is not None and (file.is_relative_to(folder) or not _is_library(file)):
+        if file is not None and (file.is_relative_to(folder) or not is_installed(file)):
             yield file
 
 
 def _file_of(module: ModuleType | None) -> Path | None:
     file = getattr(module, "__file__", None)
     return Path(file).resolve() if isinstance(file, str) and file.endswith(".py") else None
-
-
-def _is_library(file: Path) -> bool:
-    return not _INSTALLED.isdisjoint(file.parts) or file.is_relative_to(_STANDARD)

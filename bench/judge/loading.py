@@ -13,10 +13,10 @@ from types import ModuleType
 from typing import Any
 
 from bench.backends import INSTALL, type_name
-from bench.judge.lane import is_installed
 from bench.proof.contract import Trouble
 from bench.variants import contract
 from bench.variants.contract import Variant, VariantFunction
+from bench.variants.installed import is_installed
 
 _NOT_THEIRS = (Path(__file__).parent, Path(importlib.__file__).parent)
 _TEXT_LIMIT = 2000

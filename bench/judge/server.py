@@ -241,8 +241,8 @@ def _keeper(on: Mechanisms) -> tuple[Keeper | None, str]:
         return None, getattr(error, "strerror", None) or str(error)
 
 
-def start_in_fixed_places() -> None:
-    """Start this program anew, with libraries, heap and stack where they always are; returns where that is so already.
+def start_in_fixed_places() -> bool:
+    """Start this program anew, with libraries, heap and stack where they always are; whether that is so already.
 
     Forked processes have the places of the one that they are forked from. Drawn at random, these make the iterations of
     all launches 1 % (sd) slower or quicker than the next server's would be; see docs/decisions.md. Where the kernel
@@ -251,13 +251,14 @@ def start_in_fixed_places() -> None:
     try:
         before = personality(PERSONALITY_ASKED)
         if before & ADDR_NO_RANDOMIZE:
-            return
+            return True
         personality(before | ADDR_NO_RANDOMIZE)
         fixed = personality(PERSONALITY_ASKED) & ADDR_NO_RANDOMIZE
     except OSError:
-        return
+        return False
     if fixed:
         os.execv(sys.executable, sys.orig_argv)  # noqa: S606 - itself
+    return False
 
 
 def main(backend: str, kind: str, descriptor: str, directory: str, *names: str) -> None:
@@ -272,20 +273,21 @@ def main(backend: str, kind: str, descriptor: str, directory: str, *names: str) 
             be used; each joined by commas.
     """
     mechanisms, modules = (each.split(",") for each in names)
-    if kind == "fork":
-        start_in_fixed_places()
+    placed = kind == "fork" and start_in_fixed_places()
     judge = socket.socket(fileno=int(descriptor))
     on = frozenset(Mechanism[name] for name in mechanisms if name)
     imported = True
     # The judge may be killed meanwhile.
     with contextlib.suppress(ConnectionError):
-        imported = _prepare_and_serve(judge, backend, kind, on, modules)
+        imported = _prepare_and_serve(judge, backend, kind, on, modules, placed=placed)
     if imported:
         remove_tree(Path(directory))
     os._exit(0)
 
 
-def _prepare_and_serve(judge: socket.socket, backend: str, kind: str, on: Mechanisms, modules: Sequence[str]) -> bool:
+def _prepare_and_serve(
+    judge: socket.socket, backend: str, kind: str, on: Mechanisms, modules: Sequence[str], *, placed: bool
+) -> bool:
     """Whether the backend could be imported; then the judge is gone, or needs this server no more."""
     reaps = True
     if Mechanism.SUB_REAPER in on:
@@ -304,7 +306,7 @@ def _prepare_and_serve(judge: socket.socket, backend: str, kind: str, on: Mechan
             return False
         import_later(modules)
     _keep_what_is_alive()
-    _say(judge, {"ready": os.getpid(), "reaps": reaps, "no_namespace": why_not})
+    _say(judge, {"ready": os.getpid(), "reaps": reaps, "placed": placed, "no_namespace": why_not})
     Server(judge, on, keeper, spawns=kind == "spawn").serve()
     return True
 

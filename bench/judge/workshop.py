@@ -197,6 +197,12 @@ class Workshop:
             at_work[Mechanism.MEMORY_LIMIT] = f"{self._memory_bytes / 2**30:.1f} GiB beyond the libraries, on a CPU"
         return presence(at_work, server.no_namespace)
 
+    @property
+    def places(self) -> str:
+        """Whether the libraries of forked workers lie in fixed places, as one that was started has found it."""
+        placed = any(server.placed for server in self._servers.values())
+        return "fixed" if placed else "drawn for each run: timings of different runs differ by 1 % (sd) more"
+
     def describe(self, target: str) -> list[Variant] | Failure:
         """Import a module or a file in a worker, and list the variants that this registers.
 

@@ -1,16 +1,14 @@
 """What a run is made from: the source of its variants and of gdbench, and the data of its problems, by checksum."""
 
 import ast
-import site
-import sysconfig
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import bench
 from bench.variants.discovery import module_files, top_level_places
+from bench.variants.installed import is_installed
 
 if TYPE_CHECKING:
     from bench.plan import Cell
@@ -157,17 +155,9 @@ def _of_project(module: str) -> tuple[Path | None, str]:
     for place in (*top_level_places(top), here, here.with_suffix(".py")):
         at = place.joinpath(*inside)
         for file in (at, at / "__init__.py", at.with_name(f"{at.name}.py")):
-            if file.is_file() and not any(file.is_relative_to(folder) for folder in _installed()):
+            if file.is_file() and not is_installed(file):
                 return file, file.relative_to(place.parent).as_posix()
     return None, ""
-
-
-@cache
-def _installed() -> frozenset[Path]:
-    """Where Python's own modules and installed packages are."""
-    paths = sysconfig.get_paths()
-    own = [paths[name] for name in ("stdlib", "platstdlib", "purelib", "platlib")]
-    return frozenset(Path(folder) for folder in (*own, *site.getsitepackages(), site.getusersitepackages()))
 
 
 def _imported(source: bytes, module: str, *, is_package: bool) -> Iterator[str]:

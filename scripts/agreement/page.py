@@ -126,6 +126,14 @@ start to its end; for gdbench with the proof, for asv with finding its benchmark
 Python {python}, NumPy {numpy}, torch {torch}, numba {numba}, pytest-benchmark {pytest_benchmark}, pyperf {pyperf},
 asv {asv}; {cpu}, {logical_cores} cores. {made} invocations in {rounds} rounds{incomplete}.
 """
+OVERVIEW = """
+## At a glance
+
+gdbench beside the best of the other tools. Least spread: of all their figures. Fastest that repeats: the least wall
+time of a figure of which no pair is apart; {absent} where there is none.
+
+"""
+OVERVIEW_HEADER = ("loop", "", "over bare", "spread", "least spread of the others", "wall time", "fastest that repeats")
 INCOMPLETE = (
     "; the run is not complete: each tool is to have five invocations of each work, idle and beside a neighbour"
 )
@@ -156,7 +164,9 @@ def page(document: dict[str, Any]) -> str:
         incomplete=INCOMPLETE if len(rows) < COMPLETE else "",
         **{name.replace("-", "_"): fact for name, fact in here.items()},
     )
-    for condition, work, found in _groups(rows):
+    groups = list(_groups(rows))
+    text += OVERVIEW.format(absent=ABSENT) + _lines(OVERVIEW_HEADER, 2, _overviews(groups))
+    for condition, work, found in groups:
         text += f"\n## {WORKS[work].says}, {condition}\n\n{_table(found)}"
     return text + ENDING
 
@@ -173,9 +183,27 @@ def _percent(share: float) -> str:
     return f"{100 * share:.2g} %"
 
 
+def _overviews(groups: Iterable[tuple[str, str, list[Summary]]]) -> Iterator[tuple[str, ...]]:
+    """A line for each work and condition that gdbench has timed."""
+    for condition, work, found in groups:
+        own = next((one for one in found if one.tool.startswith(HARNESS)), None)
+        others = [one for one in found if one.tool != BY_HAND and one is not own and one.invocations > 1]
+        steadiest = min(others, key=lambda one: one.spread, default=None)
+        fastest = min((one for one in others if not one.apart), key=lambda one: one.wall_seconds, default=None)
+        if own is not None:
+            yield (
+                WORKS[work].says,
+                condition,
+                f"{own.over_bare:.3f}" if own.invocations else ABSENT,
+                _percent(own.spread) if own.invocations > 1 else ABSENT,
+                ABSENT if steadiest is None else f"{_percent(steadiest.spread)} ({steadiest.tool})",
+                f"{own.wall_seconds:.1f} s",
+                ABSENT if fastest is None else f"{fastest.wall_seconds:.1f} s ({fastest.tool})",
+            )
+
+
 def _table(found: Sequence[Summary]) -> str:
-    lines = [HEADER, ("---", *["---:"] * (len(HEADER) - 1))]
-    lines += [
+    lines = [
         (
             f"**{one.tool}**" if one.tool.startswith(HARNESS) else one.tool,
             duration(one.ns_per_iter),
@@ -187,4 +215,10 @@ def _table(found: Sequence[Summary]) -> str:
         )
         for one in found
     ]
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+    return _lines(HEADER, 1, lines)
+
+
+def _lines(header: Sequence[str], texts: int, lines: Iterable[Sequence[str]]) -> str:
+    """A table in Markdown whose first columns are text, and the others figures."""
+    rule = [*["---"] * texts, *["---:"] * (len(header) - texts)]
+    return "".join(f"| {' | '.join(line)} |\n" for line in (header, rule, *lines))

@@ -102,6 +102,23 @@ def test_a_tool_without_any_figure_keeps_its_row() -> None:
     assert (ours.tool, ours.invocations, ours.made, ours.pairs) == ("gdbench, no figure", 0, 2, 0)
 
 
+def test_at_a_glance_the_steadiest_and_the_fastest_of_the_others_are_shown() -> None:
+    rows = []
+    for number in (1, 2, 3):
+        rows += [
+            row(number, "gdbench", {"slope": 101.0 + number / 10}),
+            row(number, "asv", {"median": 100.0 + 10 * number}) | {"wall_seconds": 1.0},
+            row(number, "pytest-benchmark", {"least": 103.0 + number, "median": 200.0 * number})
+            | {"wall_seconds": 3.0},
+        ]
+    document = {"environment": json.loads(RESULTS.read_text(encoding="utf-8"))["environment"], "invocations": rows}
+    steadiest, fastest = "0.95 % (pytest-benchmark, least)", "3.0 s (pytest-benchmark, least)"
+    line = f"| NumPy as published | idle | 1.012 | 0.099 % | {steadiest} | 2.0 s | {fastest} |"
+    assert line in page(document)
+    others = [one for one in rows if one["tool"] == "asv"]
+    assert "| NumPy as published | idle |" not in page(document | {"invocations": others})
+
+
 def test_the_page_is_what_the_results_give() -> None:
     document = json.loads(RESULTS.read_text(encoding="utf-8"))
     assert PAGE.read_text(encoding="utf-8") == page(document), "python -m scripts.agreement --page writes it anew"
