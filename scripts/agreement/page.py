@@ -18,8 +18,9 @@ ROOT = Path(__file__).resolve().parents[2]
 RESULTS = ROOT / "results" / "agreement.json"
 PAGE = ROOT / "docs" / "explanation-agreement.md"
 
-TRUTH = "tenth"
-"""Of the blocks that are timed by hand, the tenth percentile is the truth: a median has the neighbour in it."""
+TRUTHS = ("least", "tenth")
+"""Of the blocks that are timed by hand: the least, as of gdbench's calls, and the tenth percentile. A median has
+whatever else the machine does in it."""
 
 BY_HAND = "by hand"
 WITHIN = 0.05
@@ -35,7 +36,8 @@ class Summary:
     Attributes:
         tool: its name, with the statistic.
         ns_per_iter: the median of the invocations.
-        over_bare: how many times the figure by hand of the same round, the median of the rounds.
+        over_bare: how many times the figure by hand of the same round, the median of the rounds; one for each of
+            `TRUTHS`.
         spread: IQR over median of the invocations.
         wall_seconds: of an invocation, the median.
         pairs: pairs of invocations, of this tool against itself.
@@ -46,7 +48,7 @@ class Summary:
 
     tool: str
     ns_per_iter: float
-    over_bare: float
+    over_bare: tuple[float, ...]
     spread: float
     wall_seconds: float
     pairs: int
@@ -63,10 +65,15 @@ def summaries(rows: Sequence[Row]) -> list[Summary]:
     """
     rounds = sorted({row["round"] for row in rows})
     truth = {
-        number: _undisturbed([row["bare_ns_per_iter"][TRUTH] for row in rows if row["round"] == number])
+        number: [
+            _undisturbed([row["bare_ns_per_iter"][name] for row in rows if row["round"] == number]) for name in TRUTHS
+        ]
         for number in rounds
     }
-    found = [_summary(BY_HAND, list(truth.values()), truth.values(), [], len(truth))]
+    found = [
+        _summary(f"{BY_HAND}, {name}", [truth[number][place] for number in rounds], truth.values(), [], len(truth))
+        for place, name in enumerate(TRUTHS)
+    ]
     for tool in sorted({row["tool"] for row in rows}, key=lambda tool: (tool != HARNESS, tool)):
         made = sorted((row for row in rows if row["tool"] == tool), key=lambda row: row["round"])
         seconds = [row["wall_seconds"] for row in made]
@@ -84,13 +91,13 @@ def _undisturbed(launches_ns: Sequence[float]) -> float:
 
 
 def _summary(
-    tool: str, figures: Sequence[float], truth: Iterable[float], seconds: Sequence[float], made: int
+    tool: str, figures: Sequence[float], truth: Iterable[Sequence[float]], seconds: Sequence[float], made: int
 ) -> Summary:
     pairs = [sorted(pair) for pair in combinations(figures, 2)]
     return Summary(
         tool=tool,
         ns_per_iter=statistics.median(figures) if figures else math.nan,
-        over_bare=statistics.median(map(truediv, figures, truth)) if figures else math.nan,
+        over_bare=tuple(statistics.median(map(truediv, figures, each)) for each in zip(*truth, strict=True)),
         spread=spread(figures) if len(figures) > 1 else 0.0,
         wall_seconds=statistics.median(seconds) if seconds else 0.0,
         pairs=len(pairs),
@@ -100,6 +107,7 @@ def _summary(
     )
 
 
+OVER = tuple(f"over {name}" for name in TRUTHS)
 INTRODUCTION = """\
 # Whether tools agree
 
@@ -108,7 +116,7 @@ of them but gdbench, which is given it as a variant, proves it, and takes the sl
 
 | tool | how it is asked |
 |---|---|
-| by hand | blocks of about 1 ms for {seconds} s, collector off: the tenth percentile of the blocks |
+| by hand | blocks of about 1 ms for {seconds} s, collector off: the least and the tenth percentile of the blocks |
 | gdbench | `gdbench time`, with its defaults |
 | pytest-benchmark | `benchmark(loop)`, with its defaults: least and median of the rounds |
 | torch Timer | `torch.utils.benchmark.Timer(...).blocked_autorange()`: the median |
@@ -116,12 +124,13 @@ of them but gdbench, which is given it as a variant, proves it, and takes the sl
 | asv | `asv run` of a `time_` method in an existing environment, with its defaults: the median |
 
 One thread, and the same arrays for all. Before each invocation of a tool the loop is timed by hand in a fresh process;
-the figure by hand of a round is the mean of its {launches} processes, without those that something slowed by more than
+a figure by hand of a round is the mean of its {launches} processes, without those that something slowed by more than
 a tenth. `neighbour` is beside a process that computes and sleeps by turns, 50 to 500 ms each, seeded.
 
-Over bare: the figure over that by hand of the same round. Spread: IQR over median of the invocations. Pairs apart: of
-all pairs of a tool's own invocations, those that differ by more than {within}. Wall time: of one invocation, from its
-start to its end; for gdbench with the proof, for asv with finding its benchmarks. Figures: invocations that gave one.
+Over least, over tenth: the figure over that by hand of the same round. Spread: IQR over median of the invocations.
+Pairs apart: of all pairs of a tool's own invocations, those that differ by more than {within}. Wall time: of one
+invocation, from its start to its end; for gdbench with the proof, for asv with finding its benchmarks. Figures:
+invocations that gave one.
 
 Python {python}, NumPy {numpy}, torch {torch}, numba {numba}, pytest-benchmark {pytest_benchmark}, pyperf {pyperf},
 asv {asv}; {cpu}, {logical_cores} cores. {made} invocations in {rounds} rounds{incomplete}.
@@ -133,7 +142,7 @@ gdbench beside the best of the other tools. Least spread: of all their figures. 
 time of a figure of which no pair is apart; {absent} where there is none.
 
 """
-OVERVIEW_HEADER = ("loop", "", "over bare", "spread", "least spread of the others", "wall time", "fastest that repeats")
+OVERVIEW_HEADER = ("loop", "", *OVER, "spread", "least spread of the others", "wall time", "fastest that repeats")
 INCOMPLETE = (
     "; the run is not complete: each tool is to have five invocations of each work, idle and beside a neighbour"
 )
@@ -143,7 +152,7 @@ COMPLETE = 250
 ENDING = """
 `python -m scripts.agreement` (`tox -e agreement`) makes the results, `results/agreement.json`, and this page anew.
 """
-HEADER = ("tool", "an iteration", "over bare", "spread", "wall time", "pairs apart", "figures")
+HEADER = ("tool", "an iteration", *OVER, "spread", "wall time", "pairs apart", "figures")
 
 
 def page(document: dict[str, Any]) -> str:
@@ -179,6 +188,10 @@ def _groups(rows: Sequence[Row]) -> Iterator[tuple[str, str, list[Summary]]]:
                 yield condition, work, summaries(of_both)
 
 
+def _over(one: Summary) -> list[str]:
+    return [f"{share:.3f}" for share in one.over_bare] or [ABSENT] * len(TRUTHS)
+
+
 def _percent(share: float) -> str:
     return f"{100 * share:.2g} %"
 
@@ -187,14 +200,14 @@ def _overviews(groups: Iterable[tuple[str, str, list[Summary]]]) -> Iterator[tup
     """A line for each work and condition that gdbench has timed."""
     for condition, work, found in groups:
         own = next((one for one in found if one.tool.startswith(HARNESS)), None)
-        others = [one for one in found if one.tool != BY_HAND and one is not own and one.invocations > 1]
+        others = [one for one in found if not one.tool.startswith(BY_HAND) and one is not own and one.invocations > 1]
         steadiest = min(others, key=lambda one: one.spread, default=None)
         fastest = min((one for one in others if not one.apart), key=lambda one: one.wall_seconds, default=None)
         if own is not None:
             yield (
                 WORKS[work].says,
                 condition,
-                f"{own.over_bare:.3f}" if own.invocations else ABSENT,
+                *_over(own),
                 _percent(own.spread) if own.invocations > 1 else ABSENT,
                 ABSENT if steadiest is None else f"{_percent(steadiest.spread)} ({steadiest.tool})",
                 f"{own.wall_seconds:.1f} s",
@@ -207,9 +220,9 @@ def _table(found: Sequence[Summary]) -> str:
         (
             f"**{one.tool}**" if one.tool.startswith(HARNESS) else one.tool,
             duration(one.ns_per_iter),
-            f"{one.over_bare:.3f}" if one.invocations else ABSENT,
+            *_over(one),
             _percent(one.spread) if one.invocations > 1 else ABSENT,
-            f"{one.wall_seconds:.1f} s" if one.tool != BY_HAND else "",
+            f"{one.wall_seconds:.1f} s" if not one.tool.startswith(BY_HAND) else "",
             f"{one.apart} of {one.pairs}",
             f"{one.invocations} of {one.made}",
         )

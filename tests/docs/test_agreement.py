@@ -75,7 +75,7 @@ def test_a_round_has_every_invocation_once_and_its_order_is_the_seed_s() -> None
 
 
 def row(number: int, tool: str, figures: dict[str, float], bare_ns: float = 100.0) -> dict[str, Any]:
-    bare = {"least": 1.0, "tenth": bare_ns, "median": 1e9}
+    bare = {"least": bare_ns, "tenth": 2 * bare_ns, "median": 1e9}
     rest = {"condition": "idle", "work": "numpy", "wall_seconds": float(number)}
     return rest | {"round": number, "tool": tool, "ns_per_iter": figures, "bare_ns_per_iter": bare}
 
@@ -87,18 +87,19 @@ def test_a_summary_says_how_far_from_bare_and_how_well_it_repeats() -> None:
         row(2, "gdbench", {}),
         row(3, "gdbench", {"slope": 97.0}),
     ]
-    hand, ours, asv = summaries(rows)
-    assert (hand.tool, hand.ns_per_iter, hand.over_bare, hand.pairs) == ("by hand", 100.0, 1.0, 3)
+    hand, tenth, ours, asv = summaries(rows)
+    assert (hand.tool, hand.ns_per_iter, hand.over_bare, hand.pairs) == ("by hand, least", 100.0, (1.0, 0.5), 3)
+    assert (tenth.tool, tenth.ns_per_iter, tenth.over_bare) == ("by hand, tenth", 200.0, (2.0, 1.0))
     assert (ours.tool, ours.ns_per_iter, ours.pairs, ours.apart) == ("gdbench, slope", 99.5, 1, 1)
-    assert ours.over_bare == pytest.approx(0.985)
+    assert ours.over_bare == pytest.approx((0.985, 0.4925))
     assert (ours.invocations, ours.made, ours.wall_seconds) == (2, 3, 2.0)
     assert (asv.tool, asv.ns_per_iter, asv.pairs, asv.apart) == ("asv, median", 110.0, 3, 3)
     assert asv.spread == pytest.approx(10 / 110)
-    assert asv.over_bare == pytest.approx(1.1)
+    assert asv.over_bare == pytest.approx((1.1, 0.55))
 
 
 def test_a_tool_without_any_figure_keeps_its_row() -> None:
-    _, ours = summaries([row(1, "gdbench", {}), row(2, "gdbench", {})])
+    *_, ours = summaries([row(1, "gdbench", {}), row(2, "gdbench", {})])
     assert (ours.tool, ours.invocations, ours.made, ours.pairs) == ("gdbench, no figure", 0, 2, 0)
 
 
@@ -113,7 +114,7 @@ def test_at_a_glance_the_steadiest_and_the_fastest_of_the_others_are_shown() -> 
         ]
     document = {"environment": json.loads(RESULTS.read_text(encoding="utf-8"))["environment"], "invocations": rows}
     steadiest, fastest = "0.95 % (pytest-benchmark, least)", "3.0 s (pytest-benchmark, least)"
-    line = f"| NumPy as published | idle | 1.012 | 0.099 % | {steadiest} | 2.0 s | {fastest} |"
+    line = f"| NumPy as published | idle | 1.012 | 0.506 | 0.099 % | {steadiest} | 2.0 s | {fastest} |"
     assert line in page(document)
     others = [one for one in rows if one["tool"] == "asv"]
     assert "| NumPy as published | idle |" not in page(document | {"invocations": others})
