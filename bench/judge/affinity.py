@@ -13,7 +13,7 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def on_one_processor(pids: Iterable[int], order: random.Random) -> Iterator[Callable[[], None]]:
+def on_one_processor(pids: Iterable[int], order: random.Random) -> Iterator[Callable[[], None] | None]:
     """Keep this thread, and all threads of some processes, on one processor at a time while the block lasts.
 
     Args:
@@ -21,7 +21,7 @@ def on_one_processor(pids: Iterable[int], order: random.Random) -> Iterator[Call
         order: draws the processor, from those that this thread may use.
 
     Yields:
-        What moves them all to the next processor. Nothing is moved where the system does not let its threads be placed.
+        What moves them all to the next processor; ``None`` where the system does not let its threads be placed.
     """
     try:
         allowed = os.sched_getaffinity(0)
@@ -29,7 +29,7 @@ def on_one_processor(pids: Iterable[int], order: random.Random) -> Iterator[Call
         order.shuffle(processors)
         os.sched_setaffinity(0, allowed)
     except (AttributeError, OSError):
-        yield _stay
+        yield None
         return
     placed, turns = list(pids), itertools.cycle(processors)
 
@@ -44,10 +44,6 @@ def on_one_processor(pids: Iterable[int], order: random.Random) -> Iterator[Call
         yield move
     finally:
         os.sched_setaffinity(0, allowed)
-
-
-def _stay() -> None:
-    """Where nothing can be placed."""
 
 
 def _place(pid: int, processor: int) -> None:

@@ -9,7 +9,16 @@ from bench.proof.verdict import ProvedVerdict
 from bench.timing.noise import left_out, note, percent, spread
 from bench.timing.plan import Plan
 from bench.timing.record import Flag, Rejected, Stop, Timing, Void
-from bench.timing.slope import AGREEMENT, CLOSE_AGREEMENT, MOSTLY, Launch, Line, line
+from bench.timing.slope import (
+    AGREEMENT,
+    CLOSE_AGREEMENT,
+    MOSTLY,
+    Launch,
+    Line,
+    at_full_speed,
+    full_speed_ns,
+    line,
+)
 from bench.timing.trust import flags, floor_ns, impossible
 
 FEWEST_AGREEING = 3
@@ -65,7 +74,8 @@ def conclude(
         return _void(len(launches), len(usable))
     limit_ns = _agreement_ns([each.large_ns for each in usable], fewest)
     agreeing = [each for each in usable if each.large_ns <= limit_ns]
-    if not last and (math.isinf(limit_ns) or len(agreeing) < wanted):
+    enough = len(agreeing) >= wanted and _any_at_full_speed(launches, agreeing, plan)
+    if not last and (math.isinf(limit_ns) or not enough):
         return None
 
     slopes = [each.slope_ns for each in agreeing]
@@ -109,9 +119,7 @@ def conclude(
         launches=len(agreeing),
         samples=len(samples),
         discarded=sum(
-            sum(sample.waited for sample in launch.samples)
-            if each is not None and each.large_ns <= limit_ns
-            else len(launch.samples)
+            sum(sample.waited for sample in launch.samples) if each in agreeing else len(launch.samples)
             for launch, each in zip(launches, lines, strict=True)
         ),
         queue_share=min(1.0, queue_share),
@@ -123,6 +131,18 @@ def conclude(
         note="; ".join(remark for remark in remarks if remark),
         flags=tuple(doubts),
         stopped_by=_stop(wide=wide, out_of_time=out_of_time),
+    )
+
+
+def _any_at_full_speed(launches: Sequence[Launch], agreeing: Sequence[Line], plan: Plan) -> bool:
+    """Whether one of the launches that agree met a processor at its full speed.
+
+    What computes on the same core slows every call of a launch alike, and of several launches as well: that they agree
+    does not show that they are right. One that is known to be right shows it of all that agree with it.
+    """
+    beside_ns = full_speed_ns(sample for launch in launches for sample in launch.samples)
+    return any(
+        at_full_speed(launch.samples, plan, beside_ns) for launch in launches if line(launch.samples, plan) in agreeing
     )
 
 

@@ -6,7 +6,8 @@ import random
 import time
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from typing import Protocol
 
 from bench.errors import UsageError
@@ -22,7 +23,8 @@ from bench.timing.device import DeviceWatch
 from bench.timing.interval import PATIENCE, conclude
 from bench.timing.plan import Budget, Plan, calibrate, refined
 from bench.timing.record import Rejected, Timing, Void
-from bench.timing.slope import Launch, Sample, line, settled
+from bench.timing.slope import Launch, Sample, at_full_speed, full_speed_ns, line, settled
+from bench.timing.speed import loop_ns
 from bench.timing.trust import FLAGGED_SETUP_SHARE
 
 MOST_LENGTHENED = 4
@@ -35,7 +37,8 @@ MOST_WARMING, STEADY = 10, 0.98
 """Calls before the samples: at most so many, until one takes more than this share of the quickest before it."""
 
 Outcome = Timing | Void | Rejected | Failure
-Move = Callable[[], None]
+Move = Callable[[], None] | None
+"""What moves judge and worker to the next processor, where they share one."""
 
 
 class Launcher(Protocol):
@@ -214,7 +217,7 @@ class _Cell:
         """On one processor with the judge, where the worker needs no more and can be placed."""
         pid = getattr(subject, "pid", None)
         if pid is None or not self.job.course.on_cpu or self.job.course.threads > 1:
-            return nullcontext(lambda: None)
+            return nullcontext()
         return on_one_processor([pid], order)
 
     def _planned(
@@ -243,22 +246,27 @@ class _Cell:
         quickest_ns = self._quickest_ns(plan)
         with no_collector():
             for _ in range(budget.stretch):
-                samples += self._stretch(subject, plan, order)
+                samples += self._stretch(subject, plan, order, look=move is not None)
                 long_enough = sum(sample.elapsed_ns for sample in samples) >= budget.stretch * budget.sampling_ns
-                if long_enough or settled(samples, plan, quickest_ns):
+                if long_enough or (settled(samples, plan, quickest_ns) and self._at_full_speed(samples, plan)):
                     break
                 # What slows one processor for a while may leave the next alone.
-                move()
+                if move is not None:
+                    move()
         return tuple(samples)
 
-    def _stretch(self, subject: Subject, plan: Plan, order: random.Random) -> list[Sample]:
-        """Short and long calls by turns, made ready before and judged afterwards: one follows the other at once."""
+    def _stretch(self, subject: Subject, plan: Plan, order: random.Random, *, look: bool) -> list[Sample]:
+        """Short and long calls by turns, made ready before and judged afterwards: one follows the other at once.
+
+        Between them there is a look at the speed of the processor, where judge and worker share one.
+        """
         lengths: list[int] = []
         for _ in range(plan.samples):
             lengths += [self._length(plan, n, order) for n in order.sample((plan.n_small, plan.n_large), 2)]
         ready = [(self._problem(), n) for n in lengths]
         replies: list[Answer | Failure] = []
         kept = []
+        loops_ns = [loop_ns() if look else 0]
         for problem, n in ready:
 
             def call(problem: Problem = problem, n: int = n) -> bool:
@@ -266,9 +274,13 @@ class _Cell:
                 return True
 
             kept.append(self.device.clocks.block(call) is not None)
+            loops_ns.append(loop_ns() if look else 0)
             if isinstance(replies[-1], Failure):
                 break
-        samples = [self._sample_of(*asked, reply) for asked, reply in zip(ready, replies, strict=False)]
+        samples = [
+            replace(self._sample_of(*asked, reply), beside_ns=beside_ns)
+            for asked, reply, beside_ns in zip(ready, replies, pairwise(loops_ns), strict=False)
+        ]
         return [sample for sample, whole in zip(samples, kept, strict=True) if whole]
 
     def _warm_up(self, subject: Subject, plan: Plan) -> None:
@@ -284,6 +296,12 @@ class _Cell:
     def _quickest_ns(self, plan: Plan) -> float:
         lines = [line(launch.samples, plan) for launch in self.launches]
         return min((each.large_ns for each in lines if each is not None), default=math.inf)
+
+    def _at_full_speed(self, samples: Sequence[Sample], plan: Plan) -> bool:
+        """Whether these samples, or an earlier launch that they are as quick as, met a processor at its full speed."""
+        every = [launch.samples for launch in self.launches] + [tuple(samples)]
+        beside_ns = full_speed_ns(sample for each in every for sample in each)
+        return any(at_full_speed(each, plan, beside_ns) for each in every)
 
     def _length(self, plan: Plan, n: int, order: random.Random) -> int:
         return plan.drawn(n, order) if Mechanism.RANDOM_LENGTHS in self.mechanisms else n

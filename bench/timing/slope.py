@@ -1,9 +1,10 @@
 """What one launch says: the slope and the intercept of T(n), from the quietest short and long calls."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from bench.timing.plan import Plan
+from bench.timing.speed import SLOWED
 
 QUEUE_SHARE = 0.05
 """A call whose worker waited longer than this share of it for a processor says nothing about the variant."""
@@ -38,6 +39,8 @@ class Sample:
         cpu_ns: time that the worker and its helpers were on a processor.
         queue_ns: time that the worker waited for one.
         between_ns: time that they were on a processor before the call, when nothing was asked of them.
+        beside_ns: how long `bench.timing.speed.loop_ns` took on its processor before the call, and after it; zeros
+            where nobody looked.
     """
 
     n: int
@@ -45,6 +48,7 @@ class Sample:
     cpu_ns: int
     queue_ns: int
     between_ns: int = 0
+    beside_ns: tuple[int, int] = (0, 0)
 
     @property
     def running_ns(self) -> int:
@@ -123,6 +127,25 @@ def of_lengths(samples: Sequence[Sample], plan: Plan) -> tuple[list[Sample], lis
     """The short calls and the long ones."""
     short = [sample for sample in samples if sample.n <= plan.n_small]
     return short, [sample for sample in samples if sample.n > plan.n_small]
+
+
+def full_speed_ns(samples: Iterable[Sample]) -> float:
+    """What the loop beside the calls takes on a processor at its full speed: the quickest; 0 where nobody looked."""
+    return min((min(sample.beside_ns) for sample in samples), default=0)
+
+
+def at_full_speed(samples: Sequence[Sample], plan: Plan, beside_ns: float) -> bool:
+    """Whether a launch met a processor at its full speed in `FLOOR_TOUCHED` calls of each length, or nobody looked.
+
+    Args:
+        samples: the calls of the launch.
+        plan: the cell's sampling plan.
+        beside_ns: `full_speed_ns` of the cell.
+    """
+    return all(
+        sum(max(sample.beside_ns) <= SLOWED * beside_ns for sample in calls) >= min(FLOOR_TOUCHED, len(calls))
+        for calls in of_lengths(samples, plan)
+    )
 
 
 def settled(samples: Sequence[Sample], plan: Plan, quickest_ns: float) -> bool:

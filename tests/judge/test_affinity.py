@@ -21,6 +21,7 @@ def test_both_move_from_processor_to_processor_and_the_judge_is_let_go() -> None
     try:
         seen: list[int] = []
         with on_one_processor([worker.pid], random.Random(0)) as move:
+            assert move is not None
             for _ in allowed:
                 assert os.sched_getaffinity(0) == os.sched_getaffinity(worker.pid)
                 seen += os.sched_getaffinity(0)
@@ -36,10 +37,11 @@ def test_a_worker_that_is_gone_stops_nobody() -> None:
     worker = subprocess.Popen([sys.executable, "-c", ""])
     worker.wait()
     with on_one_processor([worker.pid], random.Random(0)) as move:
+        assert move is not None
         move()
 
 
 def test_nothing_moves_where_threads_cannot_be_placed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(os, "sched_getaffinity", raising=False)
     with on_one_processor([os.getpid()], random.Random(0)) as move:
-        move()
+        assert move is None

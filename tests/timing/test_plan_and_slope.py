@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from bench.timing.plan import GROWTH, SETUP_SHARE, Budget, Plan, calibrate
-from bench.timing.slope import HANDOVER_NS, Line, Sample, line, settled
+from bench.timing.slope import HANDOVER_NS, Line, Sample, at_full_speed, full_speed_ns, line, settled
 
 GENEROUS = Budget(
     sampling_ns=80_000_000, longest_ns=1_000_000_000, stretch=4, fewest_samples=15, max_block_ns=8_000_000
@@ -127,3 +127,22 @@ def test_a_launch_is_settled_when_its_floor_was_touched_three_times() -> None:
 )
 def test_a_launch_is_not_settled_otherwise(samples: list[Sample], quickest_ns: float) -> None:
     assert not settled(samples, PLAN, quickest_ns)
+
+
+def looked_at(*beside_ns: int) -> list[Sample]:
+    """A short and a long call for each time that the loop takes after them; before them it takes 100."""
+    return [Sample(n, 1_000, 1_000, 0, beside_ns=(min(ns, 100), ns)) for ns in beside_ns for n in (10, 80)]
+
+
+@pytest.mark.parametrize(
+    ("samples", "at_full"),
+    [
+        pytest.param(looked_at(100, 139, 120, 300), True, id="three of four"),
+        pytest.param(looked_at(100, 120, 210, 300), False, id="two of four"),
+        pytest.param(looked_at(200, 200, 200, 200), False, id="none of four"),
+        pytest.param(looked_at(0, 0, 0), True, id="nobody looked"),
+        pytest.param(looked_at(100, 100), True, id="all of few"),
+    ],
+)
+def test_a_launch_is_at_full_speed_when_three_calls_of_each_length_were(samples: list[Sample], at_full: bool) -> None:
+    assert at_full_speed(samples, PLAN, full_speed_ns(samples)) is at_full

@@ -7,6 +7,7 @@ import statistics
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -38,6 +39,7 @@ class Machine:
         jitter: every call is longer by an exponential share of itself with this mean.
         bursts: share of the calls that something interrupts, for a Pareto time.
         slow: share of the launches that run on a processor 1.6 times slower.
+        slowed: so many launches at first do.
         queue: share of its time that a call waits for a processor.
         drift: growth of the time an iteration from launch to launch.
         slow_calls: the first calls of the cell take 20 times as long.
@@ -53,6 +55,7 @@ class Machine:
     jitter: float = 0.002
     bursts: float = 0.0
     slow: float = 0.0
+    slowed: int = 0
     queue: Callable[[int], float] = lambda launch: 0.0
     drift: float = 0.0
     slow_calls: int = 0
@@ -71,7 +74,7 @@ class Machine:
     def __call__(self) -> Iterator["Worker"]:
         self.launches += 1
         factor = np.exp(self.noise.gauss(0.0, self.launch_sd)) * (1 + self.drift) ** self.launches
-        if self.noise.random() < self.slow:
+        if self.noise.random() < self.slow or self.launches <= self.slowed:
             factor *= 1.6
         yield Worker(self, self.launches, float(factor))
 
@@ -312,6 +315,31 @@ def test_a_worker_of_one_thread_moves_with_the_judge(
     outcomes(changed(Machine(queue=lambda launch: 2.0).job(), threads=threads))
     assert bool(moved) is placed
     assert all(pids == [42] for pids in moved)
+
+
+@pytest.mark.parametrize(("slowed", "launched"), [(6, 11), (99, 20)])
+def test_launches_that_agree_count_once_one_of_them_met_a_processor_at_its_full_speed(
+    slowed: int, launched: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine = Machine(launch_sd=0.002, slowed=slowed)
+    loops = count()
+
+    @contextmanager
+    def on_one_processor(pids: list[int], order: random.Random) -> Iterator[Callable[[], None]]:
+        yield lambda: None
+
+    def loop_ns() -> int:
+        # Also beside a neighbour there is a quick moment now and then.
+        return 60_000 if machine.launches <= slowed and next(loops) % 20 else 30_000
+
+    monkeypatch.setattr("bench.timing.session.on_one_processor", on_one_processor)
+    monkeypatch.setattr("bench.timing.session.loop_ns", loop_ns)
+    monkeypatch.setattr(Worker, "pid", 42, raising=False)
+    timing = timing_of(machine)
+    assert machine.launches == launched
+    # Where none ever does there is a figure nevertheless, of what there was.
+    assert timing.ns_per_iter == pytest.approx(6_000 if slowed == 6 else 9_600, rel=0.01)
+    assert timing.stopped_by is Stop.WIDTH
 
 
 def test_a_launch_warms_up_until_calls_no_longer_become_quicker() -> None:
