@@ -74,7 +74,7 @@ def conclude(
         return _void(len(launches), len(usable))
     limit_ns = _agreement_ns([each.large_ns for each in usable], fewest)
     agreeing = [each for each in usable if each.large_ns <= limit_ns]
-    enough = len(agreeing) >= wanted and _any_at_full_speed(launches, agreeing, plan)
+    enough = len(agreeing) >= wanted and _any_at_full_speed(launches, lines, agreeing, plan)
     if not last and (math.isinf(limit_ns) or not enough):
         return None
 
@@ -134,7 +134,9 @@ def conclude(
     )
 
 
-def _any_at_full_speed(launches: Sequence[Launch], agreeing: Sequence[Line], plan: Plan) -> bool:
+def _any_at_full_speed(
+    launches: Sequence[Launch], lines: Sequence[Line | None], agreeing: Sequence[Line], plan: Plan
+) -> bool:
     """Whether one of the launches that agree met a processor at its full speed.
 
     What computes on the same core slows every call of a launch alike, and of several launches as well: that they agree
@@ -142,7 +144,8 @@ def _any_at_full_speed(launches: Sequence[Launch], agreeing: Sequence[Line], pla
     """
     beside_ns = full_speed_ns(sample for launch in launches for sample in launch.samples)
     return any(
-        at_full_speed(launch.samples, plan, beside_ns) for launch in launches if line(launch.samples, plan) in agreeing
+        each in agreeing and at_full_speed(launch.samples, plan, beside_ns)
+        for launch, each in zip(launches, lines, strict=True)
     )
 
 
