@@ -74,8 +74,8 @@ def conclude(
         return _void(len(launches), len(usable))
     limit_ns = _agreement_ns([each.large_ns for each in usable], fewest)
     agreeing = [each for each in usable if each.large_ns <= limit_ns]
-    enough = len(agreeing) >= wanted and _any_at_full_speed(launches, lines, agreeing, plan)
-    if not last and (math.isinf(limit_ns) or not enough):
+    full_speed = _any_at_full_speed(launches, lines, agreeing, plan)
+    if not last and (math.isinf(limit_ns) or len(agreeing) < wanted or not full_speed):
         return None
 
     slopes = [each.slope_ns for each in agreeing]
@@ -107,6 +107,7 @@ def conclude(
             busy=len(launches) - len(usable),
             launches=len(launches),
         ),
+        "" if full_speed else "no launch that counts met a processor at its full speed",
         note(slopes=slopes, dispersion=dispersion, queue_share=queue_share),
     )
     return Timing(

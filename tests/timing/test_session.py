@@ -339,6 +339,7 @@ def test_launches_that_agree_count_once_one_of_them_met_a_processor_at_its_full_
     assert machine.launches == launched
     # Where none ever does there is a figure nevertheless, of what there was.
     assert timing.ns_per_iter == pytest.approx(6_000 if slowed == 6 else 9_600, rel=0.01)
+    assert ("no launch that counts met a processor at its full speed" in timing.note) is (slowed == 99)
     assert timing.stopped_by is Stop.WIDTH
 
 
