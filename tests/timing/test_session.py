@@ -299,10 +299,8 @@ def test_a_timing_says_why_there_were_no_more_launches(machine: Machine, budget:
     assert (machine.launches == 20) is (why is Stop.LAUNCHES)
 
 
-@pytest.mark.parametrize(("threads", "placed"), [(1, True), (2, False)])
-def test_a_worker_of_one_thread_moves_with_the_judge(
-    threads: int, placed: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def placed_together(monkeypatch: pytest.MonkeyPatch) -> list[list[int]]:
+    """Workers that share a processor with the judge, as far as it can tell; the list of whom it moved."""
     moved: list[list[int]] = []
 
     @contextmanager
@@ -311,6 +309,14 @@ def test_a_worker_of_one_thread_moves_with_the_judge(
 
     monkeypatch.setattr("bench.timing.session.on_one_processor", on_one_processor)
     monkeypatch.setattr(Worker, "pid", 42, raising=False)
+    return moved
+
+
+@pytest.mark.parametrize(("threads", "placed"), [(1, True), (2, False)])
+def test_a_worker_of_one_thread_moves_with_the_judge(
+    threads: int, placed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moved = placed_together(monkeypatch)
     # No launch finds a quiet moment, so that each goes on.
     outcomes(changed(Machine(queue=lambda launch: 2.0).job(), threads=threads))
     assert bool(moved) is placed
@@ -324,17 +330,12 @@ def test_launches_that_agree_count_once_one_of_them_met_a_processor_at_its_full_
     machine = Machine(launch_sd=0.002, slowed=slowed)
     loops = count()
 
-    @contextmanager
-    def on_one_processor(pids: list[int], order: random.Random) -> Iterator[Callable[[], None]]:
-        yield lambda: None
-
     def loop_ns() -> int:
         # Also beside a neighbour there is a quick moment now and then.
         return 60_000 if machine.launches <= slowed and next(loops) % 20 else 30_000
 
-    monkeypatch.setattr("bench.timing.session.on_one_processor", on_one_processor)
+    placed_together(monkeypatch)
     monkeypatch.setattr("bench.timing.session.loop_ns", loop_ns)
-    monkeypatch.setattr(Worker, "pid", 42, raising=False)
     timing = timing_of(machine)
     assert machine.launches == launched
     # Where none ever does there is a figure nevertheless, of what there was.
