@@ -16,8 +16,7 @@ from bench.judge.later import mentioned
 from bench.judge.mechanisms import ALL, Mechanism, Mechanisms
 from bench.judge.subject import Worker
 from bench.judge.workshop import WorkerLimits, Workshop
-from bench.oracle.memory import system_of
-from bench.oracle.reach import out_of_range
+from bench.oracle.reach import longest_in_range
 from bench.plan import Cell, Request, plan
 from bench.problems.problem import Problem
 from bench.proof.prove import Proof, prove
@@ -122,11 +121,10 @@ class Harness:
     def expect(self, cells: Iterable[Cell]) -> None:
         """Have what these cells need imported meanwhile."""
         if Mechanism.OWN_PROCESS in self.options.mechanisms and not self.options.in_process:
-            needed: dict[str, set[str]] = {}
-            for variant in dict.fromkeys(cell.variant for cell in cells if cell.device == "cpu" and not cell.obstacle):
-                needed.setdefault(variant.backend, set()).update(mentioned(file_of(variant.target), variant.backend))
-            for backend, modules in needed.items():
-                self._workshop.expect(backend, modules)
+            needed = dict.fromkeys(cell.variant for cell in cells if cell.device == "cpu" and not cell.obstacle)
+            for backend in dict.fromkeys(variant.backend for variant in needed):
+                files = {file_of(variant.target) for variant in needed if variant.backend == backend}
+                self._workshop.expect(backend, {name for file in files if file for name in mentioned(file, backend)})
 
     def use_the_wait(self, cells: Iterable[Cell]) -> None:
         """Begin to measure the machine's limits while fork servers import what these cells need, if they are timed."""
@@ -227,7 +225,7 @@ class Harness:
             dtype=dtype,
             fresh=check.fresh,
             check=check.complaint,
-            max_n=_longest_call(check.problem, cell.dtype),
+            max_n=longest_in_range(check.problem, dtype, LONGEST_TIMED_CALL),
             threads=self.options.limits.threads,
             on_cpu=cell.device == "cpu",
         )
@@ -395,12 +393,3 @@ def _unproved(proof: Proof) -> Proof:
         power=finding.power,
     )
     return Proof(void, proof.observations)
-
-
-def _longest_call(problem: Problem, dtype: str) -> int:
-    """The most iterations after which the exact iterate can still be held against an answer."""
-    longest = LONGEST_TIMED_CALL
-    system = system_of(problem)
-    while longest > 2 and out_of_range(problem, system, dtype_named(dtype), longest) is not None:
-        longest //= 2
-    return max(2, longest)

@@ -116,10 +116,11 @@ class ForkServer:
         # Without a name: where nothing keeps workers from writing, one may put a pipe in the place of any file.
         self._log = tempfile.TemporaryFile(dir=directory, buffering=0)  # noqa: SIM115 - open as long as the server lives
         with theirs:
-            on, imports = (",".join(names) for names in ([each.name for each in mechanisms], sorted(self._modules)))
+            settings = ",".join(mechanism.name for mechanism in mechanisms)
+            imports = ",".join((backend, *sorted(self._modules)))
             program = [python, "-P", "-m", "bench.judge.server"]
             self._process = subprocess.Popen(
-                [*program, backend, kind, str(theirs.fileno()), str(directory), on, imports],
+                [*program, imports, kind, str(theirs.fileno()), str(directory), settings],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 stdout=self._log,

@@ -1,7 +1,7 @@
 """The fork server: a process that has an array library imported and makes workers by forking itself.
 
-``python -m bench.judge.server BACKEND fork|spawn DESCRIPTOR DIRECTORY MECHANISMS MODULES``. It computes nothing before
-a fork. The spawned kind imports nothing and starts a fresh interpreter instead, for libraries that do not survive one.
+``python -m bench.judge.server IMPORTS fork|spawn DESCRIPTOR DIRECTORY MECHANISMS``. It computes nothing before a fork.
+The spawned kind imports nothing and starts a fresh interpreter instead, for libraries that do not survive a fork.
 Either way the server is the parent of every worker, and of whatever a worker leaves behind when it dies.
 """
 
@@ -261,34 +261,33 @@ def start_in_fixed_places() -> bool:
     return False
 
 
-def main(backend: str, kind: str, descriptor: str, directory: str, *names: str) -> None:
+def main(imports: str, kind: str, descriptor: str, directory: str, mechanisms: str) -> None:
     """Import what the backend needs, tell the judge, and serve; afterwards no file is left.
 
     Args:
-        backend: what to import.
+        imports: the backend, and those of `bench.judge.later.MODULES` that are known to be used, joined by commas.
         kind: ``fork`` or ``spawn``.
         descriptor: the socket to the judge.
         directory: the judge's private one, which it can no longer remove where it was killed.
-        names: those of the mechanisms that are switched on; and those of `bench.judge.later.MODULES` that are known to
-            be used; each joined by commas.
+        mechanisms: the names of those that are switched on, joined by commas.
     """
-    mechanisms, modules = (each.split(",") for each in names)
     placed = kind == "fork" and start_in_fixed_places()
     judge = socket.socket(fileno=int(descriptor))
-    on = frozenset(Mechanism[name] for name in mechanisms if name)
+    on = frozenset(Mechanism[name] for name in mechanisms.split(",") if name)
     imported = True
     # The judge may be killed meanwhile.
     with contextlib.suppress(ConnectionError):
-        imported = _prepare_and_serve(judge, backend, kind, on, modules, placed=placed)
+        imported = _prepare_and_serve(judge, imports.split(","), kind, on, placed=placed)
     if imported:
         remove_tree(Path(directory))
     os._exit(0)
 
 
 def _prepare_and_serve(
-    judge: socket.socket, backend: str, kind: str, on: Mechanisms, modules: Sequence[str], *, placed: bool
+    judge: socket.socket, imports: Sequence[str], kind: str, on: Mechanisms, *, placed: bool
 ) -> bool:
     """Whether the backend could be imported; then the judge is gone, or needs this server no more."""
+    backend, *modules = imports
     reaps = True
     if Mechanism.SUB_REAPER in on:
         try:

@@ -3,6 +3,7 @@
 import numpy as np
 
 from bench.dtypes import Dtype, FloatArray
+from bench.oracle.memory import system_of
 from bench.oracle.system import System, stacked
 from bench.oracle.truth import Propagator
 from bench.problems.problem import Problem
@@ -31,6 +32,14 @@ def out_of_range(problem: Problem, system: System, dtype: Dtype, n_iters: int = 
         if beyond is not None:
             return beyond
     return None
+
+
+def longest_in_range(problem: Problem, dtype: Dtype, at_most: int) -> int:
+    """A number of iterations after which no honest variant overflows: ``at_most``, halved as often as needed, or 2."""
+    system, longest = system_of(problem), at_most
+    while longest > 2 and out_of_range(problem, system, dtype, longest) is not None:
+        longest //= 2
+    return max(2, longest)
 
 
 def may_overflow(system: System, size: FloatArray, lr: float, dtype: Dtype) -> str | None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import bench
-from bench.variants.discovery import module_files, top_level_places
+from bench.variants.discovery import files_at, module_files, top_level_places
 from bench.variants.installed import is_installed
 
 if TYPE_CHECKING:
@@ -153,9 +153,8 @@ def _of_project(module: str) -> tuple[Path | None, str]:
         return None, ""
     here = Path.cwd() / top
     for place in (*top_level_places(top), here, here.with_suffix(".py")):
-        at = place.joinpath(*inside)
-        for file in (at, at / "__init__.py", at.with_name(f"{at.name}.py")):
-            if file.is_file() and not is_installed(file):
+        for file in files_at(place.joinpath(*inside)):
+            if not is_installed(file):
                 return file, file.relative_to(place.parent).as_posix()
     return None, ""
 

@@ -9,16 +9,7 @@ from bench.proof.verdict import ProvedVerdict
 from bench.timing.noise import left_out, note, percent, spread
 from bench.timing.plan import Plan
 from bench.timing.record import Flag, Rejected, Stop, Timing, Void
-from bench.timing.slope import (
-    AGREEMENT,
-    CLOSE_AGREEMENT,
-    MOSTLY,
-    Launch,
-    Line,
-    at_full_speed,
-    full_speed_ns,
-    line,
-)
+from bench.timing.slope import AGREEMENT, CLOSE_AGREEMENT, MOSTLY, Launch, Line, at_full_speed, line
 from bench.timing.trust import flags, floor_ns, impossible
 
 FEWEST_AGREEING = 3
@@ -74,7 +65,10 @@ def conclude(
         return _void(len(launches), len(usable))
     limit_ns = _agreement_ns([each.large_ns for each in usable], fewest)
     agreeing = [each for each in usable if each.large_ns <= limit_ns]
-    full_speed = _any_at_full_speed(launches, lines, agreeing, plan)
+    # What shares the core slows several launches alike: that they agree does not show that they are right. One that is
+    # known to be right shows it of all that agree with it.
+    met = at_full_speed([launch.samples for launch in launches], plan)
+    full_speed = any(each in agreeing for each, right in zip(lines, met, strict=True) if right)
     if not last and (math.isinf(limit_ns) or len(agreeing) < wanted or not full_speed):
         return None
 
@@ -132,21 +126,6 @@ def conclude(
         note="; ".join(remark for remark in remarks if remark),
         flags=tuple(doubts),
         stopped_by=_stop(wide=wide, out_of_time=out_of_time),
-    )
-
-
-def _any_at_full_speed(
-    launches: Sequence[Launch], lines: Sequence[Line | None], agreeing: Sequence[Line], plan: Plan
-) -> bool:
-    """Whether one of the launches that agree met a processor at its full speed.
-
-    What computes on the same core slows every call of a launch alike, and of several launches as well: that they agree
-    does not show that they are right. One that is known to be right shows it of all that agree with it.
-    """
-    beside_ns = full_speed_ns(sample for launch in launches for sample in launch.samples)
-    return any(
-        each in agreeing and at_full_speed(launch.samples, plan, beside_ns)
-        for launch, each in zip(launches, lines, strict=True)
     )
 
 

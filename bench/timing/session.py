@@ -23,7 +23,7 @@ from bench.timing.device import DeviceWatch
 from bench.timing.interval import PATIENCE, conclude
 from bench.timing.plan import Budget, Plan, calibrate, refined
 from bench.timing.record import Rejected, Timing, Void
-from bench.timing.slope import Launch, Sample, at_full_speed, full_speed_ns, line, settled
+from bench.timing.slope import Launch, Sample, at_full_speed, line, settled
 from bench.timing.speed import loop_ns
 from bench.timing.trust import FLAGGED_SETUP_SHARE
 
@@ -299,9 +299,7 @@ class _Cell:
 
     def _at_full_speed(self, samples: Sequence[Sample], plan: Plan) -> bool:
         """Whether these samples, or an earlier launch that they are as quick as, met a processor at its full speed."""
-        every = [launch.samples for launch in self.launches] + [tuple(samples)]
-        beside_ns = full_speed_ns(sample for each in every for sample in each)
-        return any(at_full_speed(each, plan, beside_ns) for each in every)
+        return any(at_full_speed([*(launch.samples for launch in self.launches), samples], plan))
 
     def _length(self, plan: Plan, n: int, order: random.Random) -> int:
         return plan.drawn(n, order) if Mechanism.RANDOM_LENGTHS in self.mechanisms else n

@@ -1,6 +1,6 @@
 """What one launch says: the slope and the intercept of T(n), from the quietest short and long calls."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bench.timing.plan import Plan
@@ -129,23 +129,23 @@ def of_lengths(samples: Sequence[Sample], plan: Plan) -> tuple[list[Sample], lis
     return short, [sample for sample in samples if sample.n > plan.n_small]
 
 
-def full_speed_ns(samples: Iterable[Sample]) -> float:
-    """What the loop beside the calls takes on a processor at its full speed: the quickest; 0 where nobody looked."""
-    return min((min(sample.beside_ns) for sample in samples), default=0)
+def at_full_speed(launches: Sequence[Sequence[Sample]], plan: Plan) -> list[bool]:
+    """Whether each launch met a processor at its full speed in `FLOOR_TOUCHED` calls of each length, or nobody looked.
 
-
-def at_full_speed(samples: Sequence[Sample], plan: Plan, beside_ns: float) -> bool:
-    """Whether a launch met a processor at its full speed in `FLOOR_TOUCHED` calls of each length, or nobody looked.
+    Full speed is that of the quickest loop beside any call of these launches.
 
     Args:
-        samples: the calls of the launch.
+        launches: the calls of each launch of a cell.
         plan: the cell's sampling plan.
-        beside_ns: `full_speed_ns` of the cell.
     """
-    return all(
-        sum(max(sample.beside_ns) <= SLOWED * beside_ns for sample in calls) >= min(FLOOR_TOUCHED, len(calls))
-        for calls in of_lengths(samples, plan)
-    )
+    quickest_ns = min((min(sample.beside_ns) for samples in launches for sample in samples), default=0)
+    return [
+        all(
+            sum(max(sample.beside_ns) <= SLOWED * quickest_ns for sample in calls) >= min(FLOOR_TOUCHED, len(calls))
+            for calls in of_lengths(samples, plan)
+        )
+        for samples in launches
+    ]
 
 
 def settled(samples: Sequence[Sample], plan: Plan, quickest_ns: float) -> bool:

@@ -8,7 +8,7 @@ by calling another module's helper is not seen: a file that never mentions ``var
 import importlib.util
 import os
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -177,18 +177,18 @@ def module_files(module: str) -> list[tuple[str, Path]]:
     return sorted(found.items(), key=lambda item: (item[0].count("."), item[0]))
 
 
-def file_of(target: str) -> Path:
-    """The file of a target, found without importing it; a path that is not there where there is none."""
+def file_of(target: str) -> Path | None:
+    """The file of a target, found without importing it; ``None`` where there is none."""
     place, _, _ = target.rpartition(":")
     if place.endswith(".py"):
         return Path(place)
     top, *inside = place.split(".")
-    for base in top_level_places(top):
-        module = base.joinpath(*inside)
-        for file in (module, module.with_name(f"{module.name}.py"), module / "__init__.py"):
-            if file.is_file():
-                return file
-    return Path(*inside)
+    return next((file for base in top_level_places(top) for file in files_at(base.joinpath(*inside))), None)
+
+
+def files_at(module: Path) -> Iterator[Path]:
+    """The files that a module may have where its place is this, as Python would look for them: a package first."""
+    return filter(Path.is_file, (module, module / "__init__.py", module.with_name(f"{module.name}.py")))
 
 
 def top_level_places(top: str) -> list[Path]:

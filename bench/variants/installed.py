@@ -4,7 +4,8 @@ import sysconfig
 from pathlib import Path
 
 _PACKAGES = frozenset({"site-packages", "dist-packages"})
-_PYTHON = [Path(sysconfig.get_path(name)).resolve() for name in ("stdlib", "platstdlib")]
+_LIBRARY = [Path(sysconfig.get_path(name)) for name in ("stdlib", "platstdlib")]
+_PYTHON = {*_LIBRARY, *(folder.resolve() for folder in _LIBRARY)}
 
 
 def is_installed(file: Path) -> bool:
@@ -13,11 +14,9 @@ def is_installed(file: Path) -> bool:
     By its path alone: an environment often lies inside a source tree, or a source tree inside an environment, and a
     worker has two environments on its import path.
 
-    >>> is_installed(Path("/home/me/.venv/lib/site-packages/numpy/linalg.py")), is_installed(Path("/home/me/numpy.py"))
+    >>> is_installed(Path(".venv/lib/site-packages/numpy/linalg.py")), is_installed(Path("numpy/linalg.py"))
     (True, False)
     >>> is_installed(Path(sysconfig.__file__))
     True
     """
-    resolved = file.resolve()
-    in_packages = not _PACKAGES.isdisjoint((*file.parts, *resolved.parts))
-    return in_packages or any(resolved.is_relative_to(folder) for folder in _PYTHON)
+    return not _PACKAGES.isdisjoint(file.parts) or any(file.is_relative_to(folder) for folder in _PYTHON)

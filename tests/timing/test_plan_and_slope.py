@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from bench.timing.plan import GROWTH, SETUP_SHARE, Budget, Plan, calibrate
-from bench.timing.slope import HANDOVER_NS, Line, Sample, at_full_speed, full_speed_ns, line, settled
+from bench.timing.slope import HANDOVER_NS, Line, Sample, at_full_speed, line, settled
 
 GENEROUS = Budget(
     sampling_ns=80_000_000, longest_ns=1_000_000_000, stretch=4, fewest_samples=15, max_block_ns=8_000_000
@@ -145,4 +145,4 @@ def looked_at(*beside_ns: int) -> list[Sample]:
     ],
 )
 def test_a_launch_is_at_full_speed_when_three_calls_of_each_length_were(samples: list[Sample], at_full: bool) -> None:
-    assert at_full_speed(samples, PLAN, full_speed_ns(samples)) is at_full
+    assert at_full_speed([samples], PLAN) == [at_full]

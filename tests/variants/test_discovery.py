@@ -252,11 +252,11 @@ def test_module_targets_are_found_on_the_import_path_without_importing(write: Wr
     assert resolve("plants.inner:handed_on")[0].name == "plants.inner:handed_on"
     assert resolve("plants:handed_on")[0].target == "plants:handed_on"
     assert module_files("plants.inner")[0][0] == "plants.inner"
-    assert file_of("plants.inner:handed_on").name == "inner.py"
-    assert file_of("plants:handed_on").name == "__init__.py"
+    assert file_of("plants.inner:handed_on") == module_files("plants.inner")[0][1]
+    assert file_of("plants:handed_on") == module_files("plants")[0][1]
     assert file_of("folder/it.py:f") == Path("folder/it.py")
-    assert not file_of("plants.outer:f").is_file()
-    assert not file_of("nowhere:f").is_file()
+    assert file_of("plants.outer:f") is None
+    assert file_of("nowhere:f") is None
 
 
 def test_targets_that_compute_their_registrations_are_asked_about(write: Write) -> None:
