@@ -52,8 +52,16 @@ def iterates_of(run: Path) -> pd.DataFrame:
     return bench.load(run).iterates.drop(columns="run")
 
 
+def size_of(path: Path) -> int:
+    """In bytes; 0 if it is gone: a partial file is given its final name between a look at the folder and one at it."""
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
+
+
 def grown(path: Path, pattern: str) -> int:
-    return sum(found.stat().st_size for found in path.glob(pattern))
+    return sum(map(size_of, path.glob(pattern)))
 
 
 def has_grown(path: Path, pattern: str, enough: int) -> bool:
@@ -63,10 +71,13 @@ def has_grown(path: Path, pattern: str, enough: int) -> bool:
 def killed(process: "subprocess.Popen[bytes]", moment: Callable[[], bool], seconds: float) -> bool:
     """Whether the process was still alive when it was killed, at the moment or after the seconds."""
     deadline = time.monotonic() + seconds
-    while process.poll() is None and time.monotonic() < deadline and not moment():
-        time.sleep(0.001)
-    process.send_signal(signal.SIGKILL)
-    return process.wait() == -signal.SIGKILL
+    try:
+        while process.poll() is None and time.monotonic() < deadline and not moment():
+            time.sleep(0.001)
+    finally:
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    return process.returncode == -signal.SIGKILL
 
 
 @pytest.fixture(scope="module")
