@@ -25,7 +25,8 @@ def verify(*targets: str, options: Options | None = None, **selection: Any) -> l
     ('scale.sum', 4.0)
     """
     with Harness(options) as harness:
-        return [harness.prove(cell).verdict for cell in harness.plan(Request(targets=targets, **selection))]
+        cells = harness.plan(Request(targets=targets, **selection))
+        return [proved.verdict for proved in harness.prove_all(cells)]
 
 
 def time(*targets: str, options: Options | None = None, **selection: Any) -> list[Timing]:
@@ -35,7 +36,7 @@ def time(*targets: str, options: Options | None = None, **selection: Any) -> lis
         One timing for each cell that was proved on a machine quiet enough to time it.
     """
     with Harness(options) as harness:
-        proved = [harness.prove(cell) for cell in harness.plan(Request(targets=targets, **selection))]
+        proved = list(harness.prove_all(harness.plan(Request(targets=targets, **selection))))
         return [timed.outcome for timed in harness.time(proved) if isinstance(timed.outcome, Timing)]
 
 

@@ -2,7 +2,7 @@
 
 import time as clock
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Generator, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import Any
 from bench.backends import BACKENDS
 from bench.dtypes import Dtype, dtype_named
 from bench.errors import UsageError
+from bench.judge.affinity import processors
 from bench.judge.exchange import Recorder
 from bench.judge.later import mentioned
 from bench.judge.mechanisms import ALL, Mechanism, Mechanisms
@@ -22,9 +23,9 @@ from bench.problems.problem import Problem
 from bench.proof.prove import Proof, prove
 from bench.proof.sighting import Observation
 from bench.proof.spot_check import SpotCheck
-from bench.proof.story import Story, tell, untold
 from bench.proof.subject import Failure, Subject
-from bench.proof.verdict import Finding, ProvedVerdict, Status, Verdict
+from bench.proof.verdict import Finding, ProvedVerdict, Status, Verdict, as_expected
+from bench.several import Several
 from bench.timing.course import Course
 from bench.timing.limits.gauge import Gauge
 from bench.timing.pingpong import Arm, ArmFailedError
@@ -35,6 +36,12 @@ from bench.variants.contract import Variant
 from bench.variants.discovery import file_of
 
 IN_PROCESS = "in-process (unproved)"
+MOST_AT_ONCE = 4
+"""Proofs; the judge's own part of them is done in turns."""
+
+ONLY_ALONE = frozenset({Status.CRASHED, Status.TIMEOUT, Status.OUT_OF_MEMORY, Status.JUDGE_ERROR})
+"""What a neighbour may bring about, by what it takes of the machine."""
+
 LONGEST_TIMED_CALL = 4_000_000
 """Iterations."""
 
@@ -104,12 +111,15 @@ class Harness:
         self._workshop = Workshop(self.options.limits, self.options.mechanisms)
         self._gauge = Gauge(self._workshop.launch, self._workshop.latencies, self.options.limits.threads)
         self._checks: dict[tuple[int, str], tuple[Problem, SpotCheck]] = {}
+        self._proofs: Generator[Proved] | None = None
 
     def __enter__(self) -> "Harness":
         self._workshop.__enter__()
         return self
 
     def __exit__(self, *exception: Any) -> None:
+        if self._proofs is not None:
+            self._proofs.close()
         self._workshop.__exit__(*exception)
 
     def plan(self, request: Request, complain: Callable[[str], None] | None = None) -> list[Cell]:
@@ -164,6 +174,45 @@ class Harness:
         )
         return Proved(cell, verdict, proof.observations, tuple(exchange or ()))
 
+    def prove_all(
+        self,
+        cells: Sequence[Cell],
+        *,
+        iterations: Sequence[int | None] | None = None,
+        recorded: Container[tuple[str, ...]] = (),
+        on_wait: Callable[[Cell], None] = lambda _: None,
+    ) -> Iterator[Proved]:
+        """Prove cells, several at once where no worker can reach another; see `prove`.
+
+        Args:
+            cells: of a plan.
+            iterations: for each, watch at least so many iterations of its problem.
+            recorded: the keys of those whose exchange is to be kept.
+            on_wait: called with each cell before its proof is waited for.
+        """
+        at_least = iterations or [None] * len(cells)
+
+        def proof(number: int) -> Proved:
+            cell = cells[number]
+            return self.prove(cell, at_least[number], recorded=cell.key in recorded)
+
+        several = Several(
+            proof,
+            at_once=self._at_once(cells),
+            may_begin=lambda number: self._workshop.is_ready(cells[number].variant.backend),
+            only_alone=lambda proved: proved.verdict.finding.status in ONLY_ALONE,
+            abandoned=self._workshop.abandoned,
+        )
+        self._proofs = several.in_order(len(cells), lambda number: on_wait(cells[number]))
+        return self._proofs
+
+    def _at_once(self, cells: Sequence[Cell]) -> int:
+        apart = Mechanism.OWN_PROCESS in self.options.mechanisms and not self.options.in_process
+        if len(cells) < 2 or not apart or any(cell.device != "cpu" for cell in cells):
+            return 1
+        most = min(MOST_AT_ONCE, processors() // self.options.limits.threads)
+        return most if most > 1 and self._workshop.keeps_apart else 1
+
     def time(self, proved: Sequence[Proved], on_launch: Callable[[Cell, int], None] | None = None) -> Iterator[Timed]:
         """Time the proved cells among these that are to be timed, each as soon as its launches agree."""
         cells: dict[tuple[str, ...], Cell] = {one.cell.key: one.cell for one in proved}
@@ -210,6 +259,10 @@ class Harness:
         cell = proved.cell
         return Arm(name=name, verdict=ProvedVerdict(proved.verdict), launcher=lambda: self._paced(cell, name))
 
+    def subject(self, cell: Cell) -> AbstractContextManager[Subject]:
+        """A fresh worker of a cell; one that could not be launched answers every call with the reason."""
+        return _Launched(self._launch(cell))
+
     def course(self, proved: Proved) -> Course:
         """What the workers of a proved cell are sent: calls with fresh inputs, for its data.
 
@@ -235,28 +288,6 @@ class Harness:
         if isinstance(launched, Failure):
             raise ArmFailedError(name, f"{launched.status}: {launched.message}")
         return launched
-
-    def stories(self, request: Request, complain: Callable[[str], None] | None = None) -> Iterator[Story]:
-        """Each variant's verdict retold: on the first problem that it does not decline, or on all that are named."""
-        told: set[str] = set()
-        cells = self.plan(request, complain)
-        last = {cell.variant.name: cell for cell in cells}
-        for cell in cells:
-            if cell.variant.name in told:
-                continue
-            proved = self.prove(cell)
-            declined = proved.verdict.finding.status is Status.UNSUPPORTED and last[cell.variant.name] is not cell
-            if declined:
-                continue
-            if not request.problems:
-                told.add(cell.variant.name)
-            yield self._story(cell, proved)
-
-    def _story(self, cell: Cell, proved: Proved) -> Story:
-        if cell.data is None or proved.verdict.finding.status not in (Status.PROVED, Status.WRONG):
-            return untold(proved.verdict)
-        with _Launched(self._launch(cell)) as subject:
-            return tell(subject, cell.data, dtype_named(cell.dtype), proved.verdict)
 
     def _ask(self, module: str) -> list[Variant]:
         described = self._workshop.describe(module)
@@ -313,7 +344,7 @@ class Harness:
         return Job(
             key=cell.key,
             verdict=ProvedVerdict(proved.verdict),
-            launcher=lambda: _Launched(self._launch(cell)),
+            launcher=lambda: self.subject(cell),
             course=self.course(proved),
         )
 
@@ -359,27 +390,6 @@ class _Absent:
 
     def call(self, problem: Problem, n_iters: int, dtype: object) -> Failure:  # noqa: ARG002 - a Subject
         return self.failure
-
-
-def as_expected(finding: Finding, expect: str | None, *, required: bool) -> bool:
-    """Whether a finding is what a gate expects.
-
-    Args:
-        finding: what was found of the cell.
-        expect: the cause that its variant is registered with; ``None`` for one meant to be right.
-        required: whether what the cell may lack was named.
-    """
-    match finding.status:
-        case Status.PROVED:
-            return expect is None
-        case Status.WRONG | Status.BROKEN:
-            return expect is not None and expect == finding.cause
-        case Status.UNSUPPORTED:
-            return True
-        case Status.UNAVAILABLE:
-            return not required
-        case _:
-            return False
 
 
 def _unproved(proof: Proof) -> Proof:

@@ -1,6 +1,6 @@
 """From verdicts and timings to the run folder: each cell is in the journal as soon as it ends."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -68,7 +68,12 @@ def run_environment(options: Options, limits: Mapping[str, object] | None = None
     return facts if limits is None else {**facts, "limits": dict(limits)}
 
 
-def record_proofs(harness: Harness, cells: Iterable[Cell], folder: RunFolder) -> Iterator[Proved]:
+def record_proofs(
+    harness: Harness,
+    cells: Sequence[Cell],
+    folder: RunFolder,
+    on_wait: Callable[[Cell], None] = lambda _: None,
+) -> Iterator[Proved]:
     """Prove the cells, each in the journal as soon as it ends, and yield those that are still to be timed.
 
     Cells that the journal already has, verdict and timing, are not done again. A cell whose verdict alone is there is
@@ -77,13 +82,13 @@ def record_proofs(harness: Harness, cells: Iterable[Cell], folder: RunFolder) ->
     done = folder.finished_cells()
     judged = {cell_of(row): row["status"] for row in done.verdicts}
     timed = {cell_of(row) for row in done.timings}
-    for cell in cells:
-        settled = cell.key in judged and (judged[cell.key] != Status.PROVED.value or not cell.timed)
-        if settled or cell.key in timed:
-            continue
-        recorded = cell.key not in judged
-        proved = harness.prove(cell, recorded=recorded)
-        if recorded:
+    recorded = {cell.key for cell in cells if cell.key not in judged}
+    settled = timed | {
+        cell.key for cell in cells if cell.key in judged and (judged[cell.key] != Status.PROVED.value or not cell.timed)
+    }
+    left = [cell for cell in cells if cell.key not in settled]
+    for proved in harness.prove_all(left, recorded=recorded, on_wait=on_wait):
+        if proved.cell.key in recorded:
             folder.append_verdict(verdict_record(proved.verdict), iterate_records(proved), proved.exchange)
         if proved.to_be_timed:
             yield replace(proved, exchange=())

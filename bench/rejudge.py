@@ -7,10 +7,9 @@ from typing import Any
 
 from bench.dtypes import dtype_named
 from bench.errors import UsageError
-from bench.harness import as_expected
 from bench.judge.exchange import Exchange, Replay, UnrecordedError, read_exchange
 from bench.proof.prove import prove
-from bench.proof.verdict import Finding, Status
+from bench.proof.verdict import Finding, Status, as_expected
 from bench.runs.exchanges import EXCHANGES_NAME, Exchanges
 from bench.runs.journal import JOURNAL_NAME, read_journal
 from bench.runs.records import CELL_FIELDS, cell_of, finding_fields

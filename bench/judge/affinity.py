@@ -12,6 +12,14 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 
+def processors() -> int:
+    """How many processors this thread may use."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except (AttributeError, OSError):
+        return os.cpu_count() or 1
+
+
 @contextmanager
 def on_one_processor(pids: Iterable[int], order: random.Random) -> Iterator[Callable[[], None] | None]:
     """Keep this thread, and all threads of some processes, on one processor at a time while the block lasts.

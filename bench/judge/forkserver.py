@@ -108,11 +108,9 @@ class ForkServer:
         self._forks = kind == "fork"
         self._modules = frozenset(modules) if self._forks else frozenset()
         self._imported = self._modules
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._answers = b""
         self._socket, theirs = socket.socketpair()
-        self._poll = select.poll()
-        self._poll.register(self._socket, select.POLLIN)
         # Without a name: where nothing keeps workers from writing, one may put a pipe in the place of any file.
         self._log = tempfile.TemporaryFile(dir=directory, buffering=0)  # noqa: SIM115 - open as long as the server lives
         with theirs:
@@ -137,8 +135,11 @@ class ForkServer:
             ServerBrokenError: the backend does not import.
             ServerGoneError: the server died, or was not ready in time.
         """
-        if self._is_ready:
-            return
+        with self._lock:
+            if not self._is_ready:
+                self._hear_that_it_is_ready()
+
+    def _hear_that_it_is_ready(self) -> None:
         try:
             first = self._answer(_START_SECONDS)
             if "failed" in first:
@@ -146,7 +147,7 @@ class ForkServer:
             self.reaps, self.placed = bool(first["reaps"]), bool(first["placed"])
             self.no_namespace = str(first["no_namespace"])
         except (OSError, ServerGoneError) as error:
-            said = tail_of(self._log.fileno()).strip().rpartition("\n")[2]
+            said = "" if self._log.closed else tail_of(self._log.fileno()).strip().rpartition("\n")[2]
             self.kill()
             raise ServerGoneError(f"the fork server for {self._backend} did not start: {said or error}") from error
         except BaseException:
@@ -162,7 +163,7 @@ class ForkServer:
     @property
     def is_ready(self) -> bool:
         """Whether there is nothing to wait for: it has imported what it needs, or has died."""
-        return self._is_ready or bool(self._poll.poll(0))
+        return self._is_ready or self._heard(0.0)
 
     def import_later(self, uses: Mapping[str, bool]) -> bool:
         """Have modules imported before the next worker is made.
@@ -213,6 +214,10 @@ class ForkServer:
             self._process.wait(_LEAVE_SECONDS)
         self.kill()
 
+    def end(self) -> None:
+        """Have the kernel end the server with its workers; another thread may be waiting for them, and is to `kill`."""
+        self._process.kill()
+
     def kill(self) -> None:
         """Kill the server; the kernel kills its workers with it."""
         # In this order: a server whose socket closes takes the judge to be gone, and removes its files.
@@ -220,8 +225,10 @@ class ForkServer:
         # One that the kernel cannot end, for want of an answer from a device say, is left to it.
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(_GONE_SECONDS)
-        self._socket.close()
-        self._log.close()
+        # Another thread that waits for its answer hears at once that there will be none.
+        with self._lock:
+            self._socket.close()
+            self._log.close()
 
     def _request(self, request: dict[str, Any], descriptors: list[int], seconds: float) -> dict[str, Any]:
         with self._lock:
@@ -238,7 +245,7 @@ class ForkServer:
     def _answer(self, seconds: float) -> dict[str, Any]:
         deadline = time.monotonic() + seconds
         while b"\n" not in self._answers:
-            if not self._poll.poll(max(0.0, deadline - time.monotonic()) * 1000):
+            if not self._heard(max(0.0, deadline - time.monotonic())):
                 # Stopped, perhaps by a worker: nothing more can be had from it.
                 self.kill()
                 raise ServerGoneError(f"the fork server did not answer within {seconds:g} s")
@@ -249,6 +256,16 @@ class ForkServer:
         line, _, self._answers = self._answers.partition(b"\n")
         answer: dict[str, Any] = json.loads(line)
         return answer
+
+    def _heard(self, seconds: float) -> bool:
+        """Whether there is something to read within so many seconds, or nothing will ever be."""
+        poll = select.poll()
+        try:
+            poll.register(self._socket, select.POLLIN)
+        except ValueError:
+            # It is closed.
+            return True
+        return bool(poll.poll(seconds * 1000))
 
 
 def _environment(threads: dict[str, int], kind: str, home: str | None) -> dict[str, str]:

@@ -3,7 +3,9 @@
 import os
 import sys
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -69,7 +71,8 @@ class WorkerLimits:
 class Workshop:
     """Makes workers. A context manager: leaving it kills every process and removes every file.
 
-    A fork server is started for each backend when it is first needed, and again should it have died.
+    A fork server is started for each backend when it is first needed, and again should it have died. Threads may share
+    a workshop; each worker belongs to one of them.
     """
 
     def __init__(self, limits: WorkerLimits = WorkerLimits(), mechanisms: Mechanisms = ALL) -> None:
@@ -86,6 +89,8 @@ class Workshop:
         self._processes: set[WorkerProcess] = set()
         self._devices: dict[str, list[str]] = {}
         self._launches = 0
+        self._lock = threading.Lock()
+        self._abandoned = False
         self._memory_bytes = limits.least_memory_bytes() if Mechanism.MEMORY_LIMIT in mechanisms else None
         self._seals = Mechanism.SEALED_INPUTS in mechanisms and not segment.unavailable()
 
@@ -184,6 +189,31 @@ class Workshop:
     def waits(self) -> bool:
         """Whether a server is still importing what it needs."""
         return not all(server.is_ready for server in self._servers.values())
+
+    def is_ready(self, backend: str) -> bool:
+        """Whether the next worker with this backend on the CPU need not wait until a server has imported it."""
+        server = self._servers.get((backend, "fork", None))
+        return server is None or server.is_ready
+
+    @property
+    def keeps_apart(self) -> bool:
+        """Whether no worker can reach another that lives at the same time, as each has a PID namespace of its own."""
+        try:
+            return not self._server("numpy", "fork", None).no_namespace
+        except (ServerBrokenError, ServerGoneError):
+            return False
+
+    @contextmanager
+    def abandoned(self) -> Iterator[None]:
+        """End all workers and servers, those in the hands of other threads as well; launch nothing within the block."""
+        with self._lock:
+            self._abandoned = True
+            for server in self._servers.values():
+                server.end()
+        try:
+            yield
+        finally:
+            self._abandoned = False
 
     def presence(self) -> dict[str, str]:
         """Each mechanism by its name, as a worker of this machine has it: ``present``, or ``absent`` and why."""
@@ -300,20 +330,22 @@ class Workshop:
     def _process(
         self, backend: str, kind: str, python: str | None = None, command: Sequence[str] = ()
     ) -> WorkerProcess | Failure:
-        self._processes = {process for process in self._processes if process.ended is None}
         gone = ""
         # A variant may have killed the server; the second try is with a new one.
         for _ in range(2):
             try:
-                self._launches += 1
-                server, folder = self._server(backend, kind, python), Path(self._folder.name) / str(self._launches)
+                with self._lock:
+                    self._launches += 1
+                    folder = Path(self._folder.name) / str(self._launches)
+                server = self._server(backend, kind, python)
                 process = WorkerProcess(server, folder, self._mechanisms, command)
             except ServerBrokenError as error:
                 return Failure(Status.UNAVAILABLE, None, str(error))
             except ServerGoneError as error:
                 gone = str(error)
                 continue
-            self._processes.add(process)
+            with self._lock:
+                self._processes = {process for process in self._processes if process.ended is None} | {process}
             if server.reaps and Mechanism.SUB_REAPER in self._mechanisms:
                 process.at_work[Mechanism.SUB_REAPER] = ""
             if self._seals:
@@ -327,24 +359,26 @@ class Workshop:
         return server
 
     def _started(self, backend: str, kind: str, python: str | None, modules: Iterable[str] = ()) -> ForkServer:
-        key = (backend, kind, python)
-        server = self._servers.get(key)
-        if server is not None and server.running:
-            return server
-        if server is not None:
-            server.kill()
-        folder = Path(self._folder.name)
-        self._servers[key] = ForkServer(
-            backend,
-            kind,
-            self._limits.thread_settings(),
-            folder,
-            self._mechanisms,
-            python=python or sys.executable,
-            home=None if python is None else harness_alone(folder),
-            modules=modules,
-        )
-        return self._servers[key]
+        key, folder = (backend, kind, python), Path(self._folder.name)
+        with self._lock:
+            server = self._servers.get(key)
+            if server is not None and server.running:
+                return server
+            if self._abandoned:
+                raise ServerGoneError("the work was given up")
+            if server is not None:
+                server.kill()
+            self._servers[key] = ForkServer(
+                backend,
+                kind,
+                self._limits.thread_settings(),
+                folder,
+                self._mechanisms,
+                python=python or sys.executable,
+                home=None if python is None else harness_alone(folder),
+                modules=modules,
+            )
+            return self._servers[key]
 
     def _asked(self, process: WorkerProcess, kind: Kind, meta: Mapping[str, object], during: str) -> Any:
         reply = process.ask(kind, meta, self._limits.start_seconds, during)
@@ -354,7 +388,8 @@ class Workshop:
 
     def _discard(self, process: WorkerProcess) -> None:
         process.close()
-        self._processes.discard(process)
+        with self._lock:
+            self._processes.discard(process)
 
 
 def _well_formed(kind: Kind, reply: object) -> bool:

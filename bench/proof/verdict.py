@@ -116,3 +116,24 @@ class ProvedVerdict:
             raise NotProvedError(
                 f"{self.verdict.variant} on {self.verdict.problem} is {status}: no number without a proof"
             )
+
+
+def as_expected(finding: Finding, expect: str | None, *, required: bool) -> bool:
+    """Whether a finding is what a gate expects.
+
+    Args:
+        finding: what was found of the cell.
+        expect: the cause that its variant is registered with; ``None`` for one meant to be right.
+        required: whether what the cell may lack was named.
+    """
+    match finding.status:
+        case Status.PROVED:
+            return expect is None
+        case Status.WRONG | Status.BROKEN:
+            return expect is not None and expect == finding.cause
+        case Status.UNSUPPORTED:
+            return True
+        case Status.UNAVAILABLE:
+            return not required
+        case _:
+            return False

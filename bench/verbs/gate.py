@@ -19,7 +19,7 @@ from bench.report.terminal import comparison_table
 from bench.report.text import complain
 from bench.runs.records import COMPARISONS_SCHEMA, Record, verdict_record, verdicts_document
 from bench.verbs.ci import tell_ci
-from bench.verbs.shown import code_of, console_of, contest_progress, finishing, show, with_progress, write_json
+from bench.verbs.shown import code_of, console_of, contest_progress, finishing, proofs, show, write_json
 
 
 def main(arguments: Arguments) -> int:
@@ -45,11 +45,14 @@ def main(arguments: Arguments) -> int:
             contests_of(demands, lane, lambda request: harness.plan(request, complain)) if arguments.speed else []
         )
         proved = []
-        for demand in with_progress(demands, arguments):
-            proof = harness.prove(demand.cell, iterations=demand.requirement.within)
-            records.append(verdict_record(held_against(proof.verdict, demand.requirement)))
-            if proof.verdict.proved:
-                proved.append(replace(demand, proved=proof))
+        with proofs(arguments, len(demands)) as on_wait:
+            cells, within = [one.cell for one in demands], [one.requirement.within for one in demands]
+            for demand, proof in zip(
+                demands, harness.prove_all(cells, iterations=within, on_wait=on_wait), strict=True
+            ):
+                records.append(verdict_record(held_against(proof.verdict, demand.requirement)))
+                if proof.verdict.proved:
+                    proved.append(replace(demand, proved=proof))
         if arguments.speed:
             _hold_speeds(arguments, harness, proved, contests, speeds)
     show(arguments, records)

@@ -20,7 +20,7 @@ from bench.report.text import complain
 from bench.runs.layout import refuse_unwritable
 from bench.runs.records import Record, run_document
 from bench.verbs.ci import tell_ci
-from bench.verbs.shown import code_of, console_of, finishing, launches, planned, show, with_progress, write_json
+from bench.verbs.shown import code_of, console_of, finishing, launches, planned, proofs, show, write_json
 
 
 def main(arguments: Arguments) -> int:
@@ -40,7 +40,8 @@ def main(arguments: Arguments) -> int:
     ):
         try:
             with finishing(arguments) as interrupted:
-                proved = list(record_proofs(harness, with_progress(cells, arguments), folder))
+                with proofs(arguments, len(cells)) as on_wait:
+                    proved = list(record_proofs(harness, cells, folder, on_wait))
                 with launches(arguments, len(proved), options) as on_launch:
                     for one in record_timings(harness, proved, folder, on_launch):
                         failed += [timing_row(one)] if one.failed else []

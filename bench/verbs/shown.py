@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from bench.arguments import Arguments, request_of
 from bench.errors import UsageError
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from bench.plan import Cell
     from bench.report.terminal import CellProgress
     from bench.runs.records import Record
-
-T = TypeVar("T")
 
 
 @contextmanager
@@ -44,15 +42,22 @@ def finishing(arguments: Arguments) -> Iterator[list[bool]]:
             complain("interrupted; what is finished is kept")
 
 
-def with_progress(cells: Sequence[T], arguments: Arguments) -> Iterator[T]:
-    """The cells one by one, each shown while it is at work."""
+@contextmanager
+def proofs(arguments: Arguments, n_cells: int) -> "Iterator[Callable[[Cell], None]]":
+    """What to call with each cell whose proof is waited for, for a bar that counts them."""
     from bench.report.terminal import progress
 
-    with progress(len(cells), quiet=arguments.quiet) as shown:
-        for cell in cells:
+    with progress(n_cells, quiet=arguments.quiet) as shown:
+        waited = 0
+
+        def on_wait(cell: "Cell") -> None:
+            nonlocal waited
+            if waited:
+                shown.finish()
+            waited += 1
             shown.begin(str(cell))
-            yield cell
-            shown.finish()
+
+        yield on_wait
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from bench.harness import Proved
 from bench.recording import run_environment, timing_row
 from bench.report.text import complain
 from bench.runs.records import Record, a_row_for_every_cell, timings_document, verdict_record
-from bench.verbs.shown import code_of, finishing, launches, planned, show, with_progress, write_json
+from bench.verbs.shown import code_of, finishing, launches, planned, proofs, show, write_json
 
 
 def main(arguments: Arguments) -> int:
@@ -18,9 +18,10 @@ def main(arguments: Arguments) -> int:
     failed = False
     with planned(arguments, options) as (harness, cells), finishing(arguments) as interrupted:
         harness.use_the_wait(cells)
-        for cell in with_progress(cells, arguments):
-            judged.append(harness.prove(cell))
-            verdicts.append(verdict_record(judged[-1].verdict))
+        with proofs(arguments, len(cells)) as on_wait:
+            for proved in harness.prove_all(cells, on_wait=on_wait):
+                judged.append(proved)
+                verdicts.append(verdict_record(proved.verdict))
         with launches(arguments, sum(one.to_be_timed for one in judged), options) as on_launch:
             for one in harness.time(judged, on_launch):
                 timings.append(timing_row(one))
