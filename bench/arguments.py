@@ -81,7 +81,7 @@ def options_of(arguments: Arguments) -> "Options":
         limits=limits,
         seed=arguments.seed,
         launches=getattr(arguments, "launches", 5),
-        budget=Budget(total_seconds=getattr(arguments, "budget", 60.0)),
+        budget=Budget(total_seconds=getattr(arguments, "budget", 40.0)),
         iterations=arguments.iterations,
         in_process=getattr(arguments, "in_process", False),
     )

@@ -55,6 +55,8 @@ def dtype_named(name: str) -> Dtype:
 def encode(values: npt.ArrayLike, dtype: Dtype) -> bytes:
     """Values rounded to nearest-even in ``dtype``, as little-endian bytes in C order."""
     array = np.ascontiguousarray(values, dtype=np.float64)
+    if dtype.name == "float64":
+        return array.astype("<f8").tobytes()
     with np.errstate(over="ignore"):
         if dtype.name == "bfloat16":
             return _bfloat16_words(array).tobytes()

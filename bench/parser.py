@@ -187,9 +187,9 @@ def _timing(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--budget",
         type=float,
-        default=60.0,
+        default=40.0,
         metavar="SECONDS",
-        help="after which no cell gets extra launches for the sake of agreement (default: 60)",
+        help="shared by the launches, which look for quiet moments in it; after it no cell gets more (default: 40)",
     )
 
 

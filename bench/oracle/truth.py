@@ -64,8 +64,9 @@ class Propagator:
 
     def _jump(self, n: int) -> tuple[LongArray, LongArray]:
         if n not in self._jumps:
-            identity = np.broadcast_to(np.eye(self.system.n_parameters, dtype=np.longdouble), self.system.hessian.shape)
             if n == 1:
+                one_each = np.eye(self.system.n_parameters, dtype=np.longdouble)
+                identity = np.broadcast_to(one_each, self.system.hessian.shape)
                 self._jumps[n] = (identity - np.longdouble(self.lr) * self.system.hessian, identity)
             else:
                 half_power, half_total = self._jump(n // 2)

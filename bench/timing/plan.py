@@ -34,7 +34,7 @@ class Budget:
         fewest_samples: of each n in a launch, unless calls are that long.
         target_block_ns: a long call takes at least this.
         max_block_ns: its iterations take at most this, even where set-up asks for more.
-        total_seconds: once this is over, no cell gets more launches than were asked for.
+        total_seconds: launches share this; once it is over, no cell gets more of them than were asked for.
         width: half of the interval may be this share of its middle; a cell gets more launches until it is.
     """
 
@@ -44,7 +44,7 @@ class Budget:
     fewest_samples: int = 8
     target_block_ns: int = 1_000_000
     max_block_ns: int = 20_000_000
-    total_seconds: float = 60.0
+    total_seconds: float = 40.0
     width: float = 0.015
 
 

@@ -84,8 +84,9 @@ def time_cells(
     """Time the cells, and yield each as soon as enough of its launches agree.
 
     Round 1 launches every cell once, round 2 again in another order, and so on, so that a noisy second falls on one
-    launch of several cells and not on all launches of one. Cells whose launches do not agree, or whose interval is
-    wide, get more of them, up to `bench.timing.interval.PATIENCE` times as many, while there is time.
+    launch of several cells and not on all launches of one. The launches that are still due share the time that is left:
+    beyond its share a launch does not go on in search of a quiet moment. Cells whose launches do not agree, or whose
+    interval is wide, get more of them, up to `bench.timing.interval.PATIENCE` times as many, while there is time.
 
     Args:
         jobs: the cells.
@@ -112,8 +113,11 @@ def time_cells(
     while waiting:
         order.shuffle(waiting)
         unfinished = []
+        due = sum(max(1, launches - cell.launched) for cell in waiting)
         for cell in waiting:
-            outcome = cell.launch(order, budget, launches, deadline)
+            share = max(0.0, deadline - time.monotonic()) / due
+            due -= 1
+            outcome = cell.launch(order, budget, launches, deadline, share)
             if on_launch is not None:
                 on_launch(cell.job, cell.launched)
             if outcome is None:
@@ -146,10 +150,14 @@ class _Cell:
     starts: int = 0
     replans: int = 0
     slept: int = 0
+    until: float = math.inf
     device: DeviceWatch = field(default_factory=DeviceWatch)
 
-    def launch(self, order: random.Random, budget: Budget, wanted: int, deadline: float) -> Outcome | None:
+    def launch(
+        self, order: random.Random, budget: Budget, wanted: int, deadline: float, share: float
+    ) -> Outcome | None:
         self.launched += 1
+        self.until = time.monotonic() + share
         asleep_before_ns = asleep_ns()
         try:
             with self.job.launcher() as subject, self._placed(subject, order) as move:
@@ -248,7 +256,9 @@ class _Cell:
             for _ in range(budget.stretch):
                 samples += self._stretch(subject, plan, order, look=move is not None)
                 long_enough = sum(sample.elapsed_ns for sample in samples) >= budget.stretch * budget.sampling_ns
-                if long_enough or (settled(samples, plan, quickest_ns) and self._at_full_speed(samples, plan)):
+                if long_enough or time.monotonic() > self.until:
+                    break
+                if settled(samples, plan, quickest_ns) and self._at_full_speed(samples, plan):
                     break
                 # What slows one processor for a while may leave the next alone.
                 if move is not None:
