@@ -27,10 +27,6 @@ ACCELERATORS = ("cuda", "mps", "xpu")
 TIMED_WHEN_NAMED = frozenset({"as-published"})
 """Families that are there to be judged: a request that names no variant proves them and does not time them."""
 
-TIMED_ON_CPU = "float64"
-"""The dtype that is timed on the processor where neither a variant nor a dtype is named: there the default problems are
-small, and take as long in any."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
@@ -125,6 +121,7 @@ def plan(
     variants = chosen.all()
     data = _chosen_problems(request)
     available = {backend: _available(backend, devices_of) for backend in dict.fromkeys(v.backend for v in variants)}
+    all_are_timed = bool(request.targets or request.variants)
     cells = [
         _cell(
             variant,
@@ -133,7 +130,7 @@ def plan(
             dtype,
             available[variant.backend],
             named=bool(request.devices) or variant.name in chosen.by_name,
-            timed=_is_timed(request, variant, device, dtype),
+            timed=all_are_timed or variant.family not in TIMED_WHEN_NAMED,
         )
         for one in data
         for dtype in dtypes
@@ -273,13 +270,6 @@ def _devices(request: Request, available: "Sequence[str] | UnavailableError") ->
     if request.devices:
         return list(dict.fromkeys(canonical_device(device) for device in request.devices))
     return ["cpu"] if isinstance(available, UnavailableError) else list(available)
-
-
-def _is_timed(request: Request, variant: Variant, device: str, dtype: str) -> bool:
-    if request.targets or request.variants:
-        return True
-    of_use = bool(request.dtypes) or device != "cpu" or dtype == TIMED_ON_CPU
-    return of_use and variant.family not in TIMED_WHEN_NAMED
 
 
 def _cell(

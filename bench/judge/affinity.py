@@ -5,15 +5,11 @@ never falls idle. Which one is drawn anew for every launch, so that a busy one s
 """
 
 import contextlib
+import itertools
 import os
 import random
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-
-from bench.timing.speed import loop_ns
-
-MOST_TRIED, LOOPS, AS_QUICK = 4, 3, 1.1
-"""So many processors are tried, with so many loops, and are alike where these take no more than a tenth longer."""
 
 
 def processors() -> int:
@@ -43,12 +39,10 @@ def on_one_processor(pids: Iterable[int], order: random.Random) -> Iterator[Call
     except (AttributeError, OSError):
         yield None
         return
-    placed = list(pids)
+    placed, turns = list(pids), itertools.cycle(processors)
 
     def move() -> None:
-        processor = _quickest(processors)
-        # The next time another has the first try.
-        processors.append(processors.pop(0))
+        processor = next(turns)
         os.sched_setaffinity(0, {processor})
         for pid in placed:
             _place(pid, processor)
@@ -58,16 +52,6 @@ def on_one_processor(pids: Iterable[int], order: random.Random) -> Iterator[Call
         yield move
     finally:
         os.sched_setaffinity(0, allowed)
-
-
-def _quickest(processors: list[int]) -> int:
-    """The first of them that is as quick now as any that was tried."""
-    tried: dict[int, int] = {}
-    for processor in processors[:MOST_TRIED]:
-        os.sched_setaffinity(0, {processor})
-        tried[processor] = min(loop_ns() for _ in range(LOOPS))
-    enough_ns = AS_QUICK * min(tried.values())
-    return next(processor for processor, found_ns in tried.items() if found_ns <= enough_ns)
 
 
 def _place(pid: int, processor: int) -> None:

@@ -38,9 +38,9 @@ class Budget:
         width: half of the interval may be this share of its middle; a cell gets more launches until it is.
     """
 
-    sampling_ns: int = 12_500_000
+    sampling_ns: int = 25_000_000
     longest_ns: int = 200_000_000
-    stretch: int = 8
+    stretch: int = 4
     fewest_samples: int = 8
     target_block_ns: int = 1_000_000
     max_block_ns: int = 20_000_000
