@@ -23,7 +23,7 @@ from bench.problems.problem import Problem
 from bench.proof.prove import Proof, prove
 from bench.proof.sighting import Observation
 from bench.proof.spot_check import SpotCheck
-from bench.proof.subject import Failure, Subject
+from bench.proof.subject import Absent, Failure, Subject
 from bench.proof.verdict import Finding, ProvedVerdict, Status, Verdict, as_expected
 from bench.several import Several
 from bench.timing.course import Course
@@ -181,7 +181,7 @@ class Harness:
         iterations: Sequence[int | None] | None = None,
         recorded: Container[tuple[str, ...]] = (),
         on_wait: Callable[[Cell], None] = lambda _: None,
-    ) -> Iterator[Proved]:
+    ) -> Generator[Proved]:
         """Prove cells, several at once where no worker can reach another; see `prove`.
 
         Args:
@@ -261,7 +261,8 @@ class Harness:
 
     def subject(self, cell: Cell) -> AbstractContextManager[Subject]:
         """A fresh worker of a cell; one that could not be launched answers every call with the reason."""
-        return _Launched(self._launch(cell))
+        launched = self._launch(cell)
+        return nullcontext(Absent(launched)) if isinstance(launched, Failure) else launched
 
     def course(self, proved: Proved) -> Course:
         """What the workers of a proved cell are sent: calls with fresh inputs, for its data.
@@ -368,28 +369,6 @@ def _own_mistake(error: Exception) -> str:
     *_, (frame, line) = traceback.walk_tb(error.__traceback__)
     where = f"{Path(frame.f_code.co_filename).name}:{line}"
     return f"the proof itself failed: {type(error).__name__}: {error} ({where}); this is gdbench's mistake, report it"
-
-
-class _Launched(AbstractContextManager[Subject]):
-    """A worker, or in its place a subject that gives every call the reason why it could not be launched."""
-
-    def __init__(self, launched: "AbstractContextManager[Subject] | Failure") -> None:
-        self._launched = launched
-
-    def __enter__(self) -> Subject:
-        return _Absent(self._launched) if isinstance(self._launched, Failure) else self._launched.__enter__()
-
-    def __exit__(self, *exception: Any) -> None:
-        if not isinstance(self._launched, Failure):
-            self._launched.__exit__(*exception)
-
-
-@dataclass(frozen=True, slots=True)
-class _Absent:
-    failure: Failure
-
-    def call(self, problem: Problem, n_iters: int, dtype: object) -> Failure:  # noqa: ARG002 - a Subject
-        return self.failure
 
 
 def _unproved(proof: Proof) -> Proof:

@@ -120,3 +120,14 @@ def watched(subject: Subject) -> Watched | None:
     """The subject as one that can be watched; ``None`` where it cannot."""
     # No runtime protocol: before Python 3.12 those read every property, and this one's asks the worker.
     return cast("Watched", subject) if hasattr(subject, "watch") else None
+
+
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """A subject that could not be had: it gives every call the reason."""
+
+    failure: Failure
+
+    def call(self, problem: Problem, n_iters: int, dtype: object) -> Failure:  # noqa: ARG002 - a Subject
+        """The failure."""
+        return self.failure
