@@ -9,7 +9,8 @@ from bench.proof.verdict import ProvedVerdict
 from bench.timing.noise import left_out, note, percent, spread
 from bench.timing.plan import Plan
 from bench.timing.record import Flag, Rejected, Stop, Timing, Void
-from bench.timing.slope import AGREEMENT, CLOSE_AGREEMENT, MOSTLY, Launch, Line, at_full_speed, line
+from bench.timing.slope import AGREEMENT, CLOSE_AGREEMENT, MOSTLY, Launch, Line, line, slowdowns
+from bench.timing.speed import SLOWED
 from bench.timing.trust import flags, floor_ns, impossible
 
 FEWEST_AGREEING = 3
@@ -31,6 +32,7 @@ def conclude(
     width: float = math.inf,
     out_of_time: bool = False,
     on_cpu: bool = True,
+    quickest_loop_ns: float = math.inf,
     mechanisms: Mechanisms = ALL,
 ) -> Timing | Void | Rejected | None:
     """The timing of a cell, once enough of its launches agree.
@@ -44,6 +46,7 @@ def conclude(
         width: half of the interval may be this share of its middle while there is patience.
         out_of_time: conclude with what there is as soon as the wanted launches are made.
         on_cpu: whether the processor does the work.
+        quickest_loop_ns: of the judge's own loop, as far as this process has seen; see `bench.timing.speed`.
         mechanisms: those that are switched on.
 
     Returns:
@@ -67,8 +70,9 @@ def conclude(
     agreeing = [each for each in usable if each.large_ns <= limit_ns]
     # What shares the core slows several launches alike: that they agree does not show that they are right. One that is
     # known to be right shows it of all that agree with it.
-    met = at_full_speed([launch.samples for launch in launches], plan)
-    full_speed = any(each in agreeing for each, right in zip(lines, met, strict=True) if right)
+    slowed = slowdowns([launch.samples for launch in launches], plan, quickest_loop_ns)
+    slowdown = min((times for each, times in zip(lines, slowed, strict=True) if each in agreeing), default=1.0)
+    full_speed = slowdown <= SLOWED
     if not last and (math.isinf(limit_ns) or len(agreeing) < wanted or not full_speed):
         return None
 
@@ -101,13 +105,14 @@ def conclude(
             busy=len(launches) - len(usable),
             launches=len(launches),
         ),
-        "" if full_speed else "no launch that counts met a processor at its full speed",
+        "" if full_speed else f"no launch that counts met a processor at its full speed, {_at_most(slowdown)}",
         note(slopes=slopes, dispersion=dispersion, queue_share=queue_share),
     )
     return Timing(
         verdict=verdict,
         ns_per_iter=mean_ns,
-        ci_low=mean_ns - half_ns,
+        # What slows the loop slows the variant as much or less: at full speed it may take so much less.
+        ci_low=(mean_ns - half_ns) / (1.0 if full_speed else slowdown),
         ci_high=mean_ns + half_ns,
         setup_ns=setup_ns,
         first_call_ns=float(statistics.median(launch.first_call_ns for launch in launches)),
@@ -142,6 +147,10 @@ def _agreement_ns(large_ns: Sequence[float], fewest: int) -> float:
         return math.inf
     mostly = counts[AGREEMENT] >= MOSTLY * len(large_ns)
     return least_ns * (AGREEMENT if mostly or counts[CLOSE_AGREEMENT] < fewest else CLOSE_AGREEMENT)
+
+
+def _at_most(slowdown: float) -> str:
+    return f"which may take up to {slowdown:.2g} times less"
 
 
 def _stop(*, wide: bool, out_of_time: bool) -> Stop:

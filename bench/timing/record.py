@@ -31,7 +31,8 @@ class Timing:
     Attributes:
         verdict: the proof that this timing stands on.
         ns_per_iter: nanoseconds an iteration: the mean slope of T(n) over the launches that agree.
-        ci_low: lower end of the 95 % interval over launches.
+        ci_low: lower end of the 95 % interval over launches; divided by the slowdown of the processor where no launch
+            that counts met one at its full speed.
         ci_high: upper end.
         setup_ns: what a call costs beside its iterations: the intercept of T(n).
         first_call_ns: the first call, with one iteration, in a fresh worker (compiling, lazy set-up): the median over

@@ -23,8 +23,8 @@ from bench.timing.device import DeviceWatch
 from bench.timing.interval import PATIENCE, conclude
 from bench.timing.plan import Budget, Plan, calibrate, refined
 from bench.timing.record import Rejected, Timing, Void
-from bench.timing.slope import Launch, Sample, at_full_speed, line, settled
-from bench.timing.speed import loop_ns
+from bench.timing.slope import Launch, Sample, line, settled, slowdowns
+from bench.timing.speed import PACE, SLOWED, Pace
 from bench.timing.trust import FLAGGED_SETUP_SHARE
 
 MOST_LENGTHENED = 4
@@ -80,6 +80,7 @@ def time_cells(
     budget: Budget | None = None,
     on_launch: Callable[[Job, int], None] | None = None,
     mechanisms: Mechanisms = ALL,
+    pace: Pace = PACE,
 ) -> Iterator[tuple[Job, Outcome]]:
     """Time the cells, and yield each as soon as enough of its launches agree.
 
@@ -95,6 +96,7 @@ def time_cells(
         budget: how long calls and launches may take.
         on_launch: called after each launch with the cell and the number of its launches so far.
         mechanisms: those that are switched on; a test of one leaves it out.
+        pace: looks at the speed of the processor between calls, and knows how it was before.
 
     Yields:
         The cell with its `Timing`; `Void` where the machine was too busy; `Rejected` where a timed answer was wrong or
@@ -108,7 +110,7 @@ def time_cells(
     budget = budget or Budget()
     deadline = time.monotonic() + budget.total_seconds
     order = random.Random(seed)  # noqa: S311 - an order that can be repeated, not a secret
-    waiting = [_Cell(job, mechanisms) for job in jobs]
+    waiting = [_Cell(job, mechanisms, pace) for job in jobs]
     gc.collect()
     while waiting:
         order.shuffle(waiting)
@@ -144,6 +146,7 @@ class _Cell:
 
     job: Job
     mechanisms: Mechanisms
+    pace: Pace
     plan: Plan | None = None
     launches: list[Launch] = field(default_factory=list)
     launched: int = 0
@@ -188,6 +191,7 @@ class _Cell:
             width=budget.width,
             out_of_time=time.monotonic() > deadline,
             on_cpu=self.job.course.on_cpu,
+            quickest_loop_ns=self.pace.quickest_ns,
             mechanisms=self.mechanisms,
         )
         return outcome if self.job.course.on_cpu else self.device.applied(outcome)
@@ -276,7 +280,7 @@ class _Cell:
         ready = [(self._problem(), n) for n in lengths]
         replies: list[Answer | Failure] = []
         kept = []
-        loops_ns = [loop_ns() if look else 0]
+        loops_ns = [self.pace.look() if look else 0]
         for problem, n in ready:
 
             def call(problem: Problem = problem, n: int = n) -> bool:
@@ -284,7 +288,7 @@ class _Cell:
                 return True
 
             kept.append(self.device.clocks.block(call) is not None)
-            loops_ns.append(loop_ns() if look else 0)
+            loops_ns.append(self.pace.look() if look else 0)
             if isinstance(replies[-1], Failure):
                 break
         samples = [
@@ -309,7 +313,8 @@ class _Cell:
 
     def _at_full_speed(self, samples: Sequence[Sample], plan: Plan) -> bool:
         """Whether these samples, or an earlier launch that they are as quick as, met a processor at its full speed."""
-        return any(at_full_speed([*(launch.samples for launch in self.launches), samples], plan))
+        launches = [*(launch.samples for launch in self.launches), samples]
+        return min(slowdowns(launches, plan, self.pace.quickest_ns)) <= SLOWED
 
     def _length(self, plan: Plan, n: int, order: random.Random) -> int:
         return plan.drawn(n, order) if Mechanism.RANDOM_LENGTHS in self.mechanisms else n

@@ -1,10 +1,10 @@
 """What one launch says: the slope and the intercept of T(n), from the quietest short and long calls."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bench.timing.plan import Plan
-from bench.timing.speed import SLOWED
 
 QUEUE_SHARE = 0.05
 """A call whose worker waited longer than this share of it for a processor says nothing about the variant."""
@@ -129,23 +129,26 @@ def of_lengths(samples: Sequence[Sample], plan: Plan) -> tuple[list[Sample], lis
     return short, [sample for sample in samples if sample.n > plan.n_small]
 
 
-def at_full_speed(launches: Sequence[Sequence[Sample]], plan: Plan) -> list[bool]:
-    """Whether each launch met a processor at its full speed in `FLOOR_TOUCHED` calls of each length, or nobody looked.
+def slowdowns(launches: Sequence[Sequence[Sample]], plan: Plan, quickest_ns: float = math.inf) -> list[float]:
+    """How many times as long as at its quickest the loop took beside the calls of each launch that met it quickest.
 
-    Full speed is that of the quickest loop beside any call of these launches.
+    These are `FLOOR_TOUCHED` calls of each length. Up to `bench.timing.speed.SLOWED` the launch met a processor at its
+    full speed; so has one beside which nobody looked.
 
     Args:
         launches: the calls of each launch of a cell.
         plan: the cell's sampling plan.
+        quickest_ns: what the loop took at its quickest elsewhere; it may have been quicker beside these calls.
     """
-    quickest_ns = min((min(sample.beside_ns) for samples in launches for sample in samples), default=0)
-    return [
-        all(
-            sum(max(sample.beside_ns) <= SLOWED * quickest_ns for sample in calls) >= min(FLOOR_TOUCHED, len(calls))
-            for calls in of_lengths(samples, plan)
-        )
-        for samples in launches
-    ]
+    here_ns = min((min(sample.beside_ns) for samples in launches for sample in samples), default=0)
+    if here_ns == 0:
+        return [1.0] * len(launches)
+    least_ns = min(here_ns, quickest_ns)
+    found = []
+    for samples in launches:
+        beside_ns = [sorted(max(sample.beside_ns) for sample in calls) for calls in of_lengths(samples, plan)]
+        found.append(max((each[:FLOOR_TOUCHED][-1] for each in beside_ns if each), default=least_ns) / least_ns)
+    return found
 
 
 def settled(samples: Sequence[Sample], plan: Plan, quickest_ns: float) -> bool:

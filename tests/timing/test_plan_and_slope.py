@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from bench.timing.plan import GROWTH, SETUP_SHARE, Budget, Plan, calibrate
-from bench.timing.slope import HANDOVER_NS, Line, Sample, at_full_speed, line, settled
+from bench.timing.slope import HANDOVER_NS, Line, Sample, line, settled, slowdowns
 
 GENEROUS = Budget(
     sampling_ns=80_000_000, longest_ns=1_000_000_000, stretch=4, fewest_samples=15, max_block_ns=8_000_000
@@ -135,14 +135,19 @@ def looked_at(*beside_ns: int) -> list[Sample]:
 
 
 @pytest.mark.parametrize(
-    ("samples", "at_full"),
+    ("samples", "quickest_ns", "times"),
     [
-        pytest.param(looked_at(100, 139, 120, 300), True, id="three of four"),
-        pytest.param(looked_at(100, 120, 210, 300), False, id="two of four"),
-        pytest.param(looked_at(200, 200, 200, 200), False, id="none of four"),
-        pytest.param(looked_at(0, 0, 0), True, id="nobody looked"),
-        pytest.param(looked_at(100, 100), True, id="all of few"),
+        pytest.param(looked_at(100, 139, 120, 300), math.inf, 1.39, id="three of four"),
+        pytest.param(looked_at(100, 120, 210, 300), math.inf, 2.1, id="two of four"),
+        pytest.param(looked_at(200, 210, 200, 300), math.inf, 2.1, id="none of four"),
+        pytest.param(looked_at(0, 0, 0), 50, 1.0, id="nobody looked"),
+        pytest.param(looked_at(100, 120), math.inf, 1.2, id="all of few"),
+        pytest.param(looked_at(100, 100, 100), 50, 2.0, id="quicker elsewhere"),
+        pytest.param(looked_at(100, 100, 100), 150, 1.0, id="quickest here"),
+        pytest.param([], math.inf, 1.0, id="no calls"),
     ],
 )
-def test_a_launch_is_at_full_speed_when_three_calls_of_each_length_were(samples: list[Sample], at_full: bool) -> None:
-    assert at_full_speed([samples], PLAN) == [at_full]
+def test_a_launch_is_as_slow_as_the_loop_beside_three_calls_of_each_length(
+    samples: list[Sample], quickest_ns: float, times: float
+) -> None:
+    assert slowdowns([samples], PLAN, quickest_ns) == [pytest.approx(times)]

@@ -25,6 +25,7 @@ from bench.timing.plan import GROWTH, Budget, Plan
 from bench.timing.record import Flag, Rejected, Stop, Timing, Void
 from bench.timing.session import Job, Outcome, time_cells
 from bench.timing.slope import Sample, line
+from bench.timing.speed import PACE, Pace
 from tests.proof.verdicts import PROVED
 
 X, Y = np.array([[1.0], [2.0]]), np.array([[2.0], [4.0]])
@@ -154,12 +155,12 @@ GENEROUS = Budget(
 )
 
 
-def outcomes(*jobs: Job, seed: int = 1, budget: Budget | None = None) -> dict[Hashable, Outcome]:
-    return {job.key: outcome for job, outcome in time_cells(jobs, seed=seed, budget=budget or GENEROUS)}
+def outcomes(*jobs: Job, seed: int = 1, budget: Budget | None = None, pace: Pace = PACE) -> dict[Hashable, Outcome]:
+    return {job.key: outcome for job, outcome in time_cells(jobs, seed=seed, budget=budget or GENEROUS, pace=pace)}
 
 
-def timing_of(machine: Machine, *, budget: Budget | None = None) -> Timing:
-    outcome = outcomes(machine.job(), budget=budget)["cell"]
+def timing_of(machine: Machine, pace: Pace = PACE, *, budget: Budget | None = None) -> Timing:
+    outcome = outcomes(machine.job(), budget=budget, pace=pace)["cell"]
     assert isinstance(outcome, Timing), outcome
     return outcome
 
@@ -312,6 +313,13 @@ def placed_together(monkeypatch: pytest.MonkeyPatch) -> list[list[int]]:
     return moved
 
 
+def test_a_launch_looks_for_a_quiet_moment_only_as_long_as_its_share_of_the_time_lasts() -> None:
+    patient, hurried = Machine(jitter=2.0), Machine(jitter=2.0)
+    outcomes(patient.job())
+    outcomes(hurried.job(), budget=replace(GENEROUS, total_seconds=0.0))
+    assert len(hurried.calls) / hurried.launches < 0.6 * len(patient.calls) / patient.launches
+
+
 @pytest.mark.parametrize(("threads", "placed"), [(1, True), (2, False)])
 def test_a_worker_of_one_thread_moves_with_the_judge(
     threads: int, placed: bool, monkeypatch: pytest.MonkeyPatch
@@ -335,13 +343,34 @@ def test_launches_that_agree_count_once_one_of_them_met_a_processor_at_its_full_
         return 60_000 if machine.launches <= slowed and next(loops) % 20 else 30_000
 
     placed_together(monkeypatch)
-    monkeypatch.setattr("bench.timing.session.loop_ns", loop_ns)
-    timing = timing_of(machine)
+    monkeypatch.setattr("bench.timing.speed.loop_ns", loop_ns)
+    timing = timing_of(machine, Pace())
     assert machine.launches == launched
     # Where none ever does there is a figure nevertheless, of what there was.
     assert timing.ns_per_iter == pytest.approx(6_000 if slowed == 6 else 9_600, rel=0.01)
-    assert ("no launch that counts met a processor at its full speed" in timing.note) is (slowed == 99)
+    remark = "no launch that counts met a processor at its full speed, which may take up to 2 times less"
+    assert (remark in timing.note) is (slowed == 99)
+    assert (timing.ci_low < 4_850) is (slowed == 99)
     assert timing.stopped_by is Stop.WIDTH
+
+
+def test_full_speed_that_was_seen_in_one_session_is_known_in_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    machine, pace = Machine(launch_sd=0.002), Pace()
+    placed_together(monkeypatch)
+    monkeypatch.setattr("bench.timing.speed.loop_ns", lambda: 60_000)
+    assert "full speed" not in timing_of(machine, pace).note
+    monkeypatch.setattr("bench.timing.speed.loop_ns", lambda: 30_000)
+    pace.look()
+    # A clock may be mistaken once.
+    monkeypatch.setattr("bench.timing.speed.loop_ns", lambda: 60_000)
+    assert "full speed" not in timing_of(machine, pace).note
+    monkeypatch.setattr("bench.timing.speed.loop_ns", lambda: 30_000)
+    pace.look()
+    pace.look()
+    monkeypatch.setattr("bench.timing.speed.loop_ns", lambda: 60_000)
+    slow = timing_of(machine, pace)
+    assert "full speed, which may take up to 2 times less" in slow.note
+    assert slow.ci_low == pytest.approx(slow.ns_per_iter / 2, rel=0.01)
 
 
 def test_a_launch_warms_up_until_calls_no_longer_become_quicker() -> None:

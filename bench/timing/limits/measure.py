@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from bench.timing.limits.caches import KIB, Cache, caches
 from bench.timing.limits.machine import Level, Limits
+from bench.timing.speed import PACE
 from bench.timing.trust import floor_ns
 
 BUDGET_NS = 800_000_000
@@ -84,6 +85,7 @@ class Measurement:
             while self._rounds < max(least, FEWEST_ROUNDS) or time.perf_counter_ns() - began_ns < spell_ns:
                 for place, tasks in enumerate(self._tasks):
                     self._least_ns[place] = min(self._least_ns[place], _once_ns(tasks, pool))
+                    PACE.look()
                 self._rounds += 1
         self._spent_ns += time.perf_counter_ns() - began_ns
         if self.enough:
