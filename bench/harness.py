@@ -39,8 +39,8 @@ IN_PROCESS = "in-process (unproved)"
 MOST_AT_ONCE = 4
 """Proofs; the judge's own part of them is done in turns."""
 
-ONLY_ALONE = frozenset({Status.CRASHED, Status.TIMEOUT, Status.OUT_OF_MEMORY, Status.JUDGE_ERROR})
-"""What a neighbour may bring about, by what it takes of the machine."""
+ONLY_ALONE = frozenset({Status.TIMEOUT, Status.OUT_OF_MEMORY, Status.JUDGE_ERROR})
+"""What a neighbour may bring about, by what it takes of the machine. A crash is a variant's own."""
 
 LONGEST_TIMED_CALL = 4_000_000
 """Iterations."""

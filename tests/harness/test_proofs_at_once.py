@@ -30,7 +30,8 @@ def findings(proofs: list[Proved]) -> list[tuple[object, ...]]:
     return [(one.cell.key, one.verdict.finding, len(one.exchange)) for one in proofs]
 
 
-def apart(harness: Harness) -> None:
+@pytest.fixture
+def apart() -> None:
     with Workshop() as workshop:
         if not workshop.keeps_apart:
             pytest.skip("workers have no PID namespaces here")
@@ -58,7 +59,7 @@ def test_each_watches_the_iterations_that_it_was_asked_for() -> None:
     assert proofs[0].verdict.finding.checked_to == 700
 
 
-@pytest.mark.usefixtures("processors")
+@pytest.mark.usefixtures("processors", "apart")
 def test_what_a_neighbour_may_bring_about_is_proved_once_more_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     proved: list[str] = []
     prove = Harness.prove
@@ -68,13 +69,15 @@ def test_what_a_neighbour_may_bring_about_is_proved_once_more_alone(monkeypatch:
         return prove(harness, cell, *rest, **options)  # type: ignore[arg-type]
 
     monkeypatch.setattr(Harness, "prove", counted)
-    with Harness() as harness:
-        apart(harness)
-        cells = harness.plan(request("honest", "crashes"))
+    with Harness(Options(limits=WorkerLimits(call_seconds=2.0))) as harness:
+        cells = harness.plan(request("honest", "crashes", "hangs"))
         proofs = list(harness.prove_all(cells))
-    statuses = {one.cell.variant.name: one.verdict.finding.status for one in proofs}
-    assert statuses == {"hostile.py:honest": Status.PROVED, "hostile.py:crashes": Status.CRASHED}
-    assert sorted(proved) == ["hostile.py:crashes"] * 4 + ["hostile.py:honest"] * 2
+    statuses = {one.cell.variant.name.partition(":")[2]: one.verdict.finding.status for one in proofs}
+    assert statuses == {"honest": Status.PROVED, "crashes": Status.CRASHED, "hangs": Status.TIMEOUT}
+    again = {name.partition(":")[2]: proved.count(name) - 2 for name in proved}
+    # One each of the two problems; an honest one that had no time beside what hangs has it alone.
+    assert again["crashes"] == 0
+    assert again["hangs"] == 2
 
 
 @pytest.mark.usefixtures("processors")
