@@ -63,7 +63,7 @@ class Contests:
         """
         self._harness = harness
         self._instructions = instructions
-        self._proved: dict[tuple[object, ...], Proved] = {(*one.cell.key, one.cell.lane): one for one in known}
+        self._proved: dict[tuple[object, ...], Proved] = {_key(one.cell): one for one in known}
 
     def row(self, contest: Contest, on_launch: Callable[[int], None] | None = None, seed: int | None = None) -> Record:
         """Prove both cells, compare them, and say what came of it in one row.
@@ -73,6 +73,7 @@ class Contests:
             on_launch: called with the number of launches so far.
             seed: of the comparison; the harness's where ``None``.
         """
+        self.prove_all([contest])
         base, head = self.prove(contest.base), self.prove(contest.head)
         names = contest.names
         for name, side in zip(names, (base, head), strict=True):
@@ -114,10 +115,20 @@ class Contests:
 
     def prove(self, cell: Cell) -> Proved:
         """The proof of a cell, made when it is first asked for."""
-        key = (*cell.key, cell.lane)
-        if key not in self._proved:
-            self._proved[key] = self._harness.prove(cell)
-        return self._proved[key]
+        if _key(cell) not in self._proved:
+            self._proved[_key(cell)] = self._harness.prove(cell)
+        return self._proved[_key(cell)]
+
+    def prove_all(self, contests: Iterable[Contest]) -> None:
+        """Make the proofs of both sides of contests that there are not yet, several at once."""
+        sides = {_key(side): side for contest in contests for side in (contest.base, contest.head)}
+        left = {key: side for key, side in sides.items() if key not in self._proved}
+        for key, proved in zip(left, self._harness.prove_all(list(left.values())), strict=True):
+            self._proved[key] = proved
+
+
+def _key(cell: Cell) -> tuple[object, ...]:
+    return (*cell.key, cell.lane)
 
 
 def _row(contest: Contest, found: Comparison) -> Row:

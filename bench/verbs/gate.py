@@ -30,31 +30,28 @@ def main(arguments: Arguments) -> int:
     requirements = read_gate(Path(arguments.config))
     records: list[Record] = []
     speeds: list[Record] = []
-    with (
-        base_lane(arguments.base, arguments.base_python) as lane,
-        Harness(options) as harness,
-        finishing(arguments) as interrupted,
-    ):
+    with Harness(options) as harness, finishing(arguments) as interrupted:
         demands = _demands(harness, requirements, asked)
         if not demands:
             raise UsageError(
                 f"{arguments.config} asks nothing of the selected cells. Leave out -v and -p for all of it."
             )
-        # Before the proofs, so that what is not asked rightly is refused before them.
-        contests = (
-            contests_of(demands, lane, lambda request: harness.plan(request, complain)) if arguments.speed else []
-        )
-        proved = []
-        with proofs(arguments, len(demands)) as on_wait:
+        # Only now: the servers import meanwhile.
+        with base_lane(arguments.base, arguments.base_python) as lane:
+            # Before the proofs, so that what is not asked rightly is refused before them.
+            contests = (
+                contests_of(demands, lane, lambda request: harness.plan(request, complain)) if arguments.speed else []
+            )
+            proved = []
             cells, within = [one.cell for one in demands], [one.requirement.within for one in demands]
-            for demand, proof in zip(
-                demands, harness.prove_all(cells, iterations=within, on_wait=on_wait), strict=True
-            ):
-                records.append(verdict_record(held_against(proof.verdict, demand.requirement)))
-                if proof.verdict.proved:
-                    proved.append(replace(demand, proved=proof))
-        if arguments.speed:
-            _hold_speeds(arguments, harness, proved, contests, speeds)
+            with proofs(arguments, len(demands)) as on_wait:
+                made = harness.prove_all(cells, iterations=within, on_wait=on_wait)
+                for demand, proof in zip(demands, made, strict=True):
+                    records.append(verdict_record(held_against(proof.verdict, demand.requirement)))
+                    if proof.verdict.proved:
+                        proved.append(replace(demand, proved=proof))
+            if arguments.speed:
+                _hold_speeds(arguments, harness, proved, contests, speeds)
     show(arguments, records)
     if speeds and not arguments.quiet:
         comparison_table(console_of(arguments), speeds)
@@ -101,6 +98,7 @@ def _hold_speeds(
     known = [demand.proved for demand in proved if demand.proved is not None]
     referee = Contests(harness, known, instructions=arguments.instructions)
     with contest_progress(arguments, len(contests) + len(within)) as shown:
+        referee.prove_all(contests)
         for contest in contests:
             rows.append(referee.row(contest, shown.launched(str(contest))))
             shown.finished()
