@@ -17,6 +17,8 @@ FEWEST_AGREEING = 3
 PATIENCE = 4
 """A cell may have this many times the launches that are wanted of it, before it is concluded with what there is."""
 
+NO_FULL_SPEED = "no launch that counts met a processor at its full speed"
+
 EACH_LOOK = 0.0221
 """The interval is looked at after each launch, and ends them where it is narrow by chance: the interval that ends them
 covers the truth in 95 % or more where each look does in 97.8 %; see docs/decisions.md."""
@@ -105,7 +107,7 @@ def conclude(
             busy=len(launches) - len(usable),
             launches=len(launches),
         ),
-        "" if full_speed else f"no launch that counts met a processor at its full speed, {_at_most(slowdown)}",
+        "" if full_speed else f"{NO_FULL_SPEED}, where an iteration may take up to {percent(1 - 1 / slowdown)} less",
         note(slopes=slopes, dispersion=dispersion, queue_share=queue_share),
     )
     return Timing(
@@ -147,10 +149,6 @@ def _agreement_ns(large_ns: Sequence[float], fewest: int) -> float:
         return math.inf
     mostly = counts[AGREEMENT] >= MOSTLY * len(large_ns)
     return least_ns * (AGREEMENT if mostly or counts[CLOSE_AGREEMENT] < fewest else CLOSE_AGREEMENT)
-
-
-def _at_most(slowdown: float) -> str:
-    return f"which may take up to {slowdown:.2g} times less"
 
 
 def _stop(*, wide: bool, out_of_time: bool) -> Stop:

@@ -20,7 +20,7 @@ from bench.problems.problem import Problem
 from bench.proof.subject import Answer, Failure, Reply
 from bench.proof.verdict import Status
 from bench.timing.course import Course
-from bench.timing.interval import half_width
+from bench.timing.interval import NO_FULL_SPEED, half_width
 from bench.timing.plan import GROWTH, Budget, Plan
 from bench.timing.record import Flag, Rejected, Stop, Timing, Void
 from bench.timing.session import Job, Outcome, time_cells
@@ -348,8 +348,7 @@ def test_launches_that_agree_count_once_one_of_them_met_a_processor_at_its_full_
     assert machine.launches == launched
     # Where none ever does there is a figure nevertheless, of what there was.
     assert timing.ns_per_iter == pytest.approx(6_000 if slowed == 6 else 9_600, rel=0.01)
-    remark = "no launch that counts met a processor at its full speed, which may take up to 2 times less"
-    assert (remark in timing.note) is (slowed == 99)
+    assert (f"{NO_FULL_SPEED}, where an iteration may take up to 50 % less" in timing.note) is (slowed == 99)
     assert (timing.ci_low < 4_850) is (slowed == 99)
     assert timing.stopped_by is Stop.WIDTH
 
@@ -358,18 +357,18 @@ def test_full_speed_that_was_seen_in_one_session_is_known_in_the_next(monkeypatc
     machine, pace = Machine(launch_sd=0.002), Pace()
     placed_together(monkeypatch)
     monkeypatch.setattr("bench.timing.speed.loop_ns", lambda: 60_000)
-    assert "full speed" not in timing_of(machine, pace).note
+    assert NO_FULL_SPEED not in timing_of(machine, pace).note
     monkeypatch.setattr("bench.timing.speed.loop_ns", lambda: 30_000)
     pace.look()
     # A clock may be mistaken once.
     monkeypatch.setattr("bench.timing.speed.loop_ns", lambda: 60_000)
-    assert "full speed" not in timing_of(machine, pace).note
+    assert NO_FULL_SPEED not in timing_of(machine, pace).note
     monkeypatch.setattr("bench.timing.speed.loop_ns", lambda: 30_000)
     pace.look()
     pace.look()
     monkeypatch.setattr("bench.timing.speed.loop_ns", lambda: 60_000)
     slow = timing_of(machine, pace)
-    assert "full speed, which may take up to 2 times less" in slow.note
+    assert f"{NO_FULL_SPEED}, where an iteration may take up to 50 % less" in slow.note
     assert slow.ci_low == pytest.approx(slow.ns_per_iter / 2, rel=0.01)
 
 
