@@ -96,7 +96,11 @@ TIMING_COLUMNS: tuple[Column, ...] = (
     _DEVICE,
     _DTYPE,
     ("ns_per_iter", "Float64", "Nanoseconds an iteration: the slope of time against iterations"),
-    ("ci_low", "Float64", "Lower end of its 95 % interval over launches, in nanoseconds"),
+    (
+        "ci_low",
+        "Float64",
+        "Lower end of its 95 % interval over launches, in nanoseconds; lower where none met a processor at full speed",
+    ),
     ("ci_high", "Float64", "Upper end of its 95 % interval over launches, in nanoseconds"),
     ("setup_ns", "Float64", "What a call costs beside its iterations, in nanoseconds"),
     (
