@@ -74,7 +74,7 @@ class Contests:
             seed: of the comparison; the harness's where ``None``.
         """
         self.prove_all([contest])
-        base, head = self.prove(contest.base), self.prove(contest.head)
+        base, head = self._proved[_key(contest.base)], self._proved[_key(contest.head)]
         names = contest.names
         for name, side in zip(names, (base, head), strict=True):
             if not side.verdict.proved:
@@ -112,12 +112,6 @@ class Contests:
                 found, outcome=outcome, reason=f"by instructions: {counts.reason}; by the clock {found.reason}"
             )
         return replace(_row(contest, found), instructions_ratio=counts.ratio)
-
-    def prove(self, cell: Cell) -> Proved:
-        """The proof of a cell, made when it is first asked for."""
-        if _key(cell) not in self._proved:
-            self._proved[_key(cell)] = self._harness.prove(cell)
-        return self._proved[_key(cell)]
 
     def prove_all(self, contests: Iterable[Contest]) -> None:
         """Make the proofs of both sides of contests that there are not yet, several at once."""
