@@ -19,6 +19,9 @@ PATIENCE = 4
 
 NO_FULL_SPEED = "no launch that counts met a processor at its full speed"
 
+_Seen = tuple[Line, float]
+"""A launch, and how many times as long the judge's loop took beside it as at its quickest."""
+
 EACH_LOOK = 0.0221
 """The interval is looked at after each launch, and ends them where it is narrow by chance: the interval that ends them
 covers the truth in 95 % or more where each look does in 97.8 %; see docs/decisions.md."""
@@ -62,37 +65,37 @@ def conclude(
     if reason is not None:
         return Rejected(reason)
     lines = [line(launch.samples, plan) for launch in launches]
-    usable = [each for each in lines if each is not None]
+    slowed = slowdowns([launch.samples for launch in launches], plan, quickest_loop_ns)
+    usable = [(each, times) for each, times in zip(lines, slowed, strict=True) if each is not None]
     # The long call decides, not the slope: where a call is mostly set-up, slopes are too noisy to tell launches apart.
     fewest = min(FEWEST_AGREEING, wanted)
     last = len(launches) >= (wanted if out_of_time else PATIENCE * wanted)
     if last and len(usable) < fewest:
         return _void(len(launches), len(usable))
-    limit_ns = _agreement_ns([each.large_ns for each in usable], fewest)
-    agreeing = [each for each in usable if each.large_ns <= limit_ns]
+    found, agree = _counting(usable, fewest)
+    counting = [each for each, _ in found]
     # What shares the core slows several launches alike: that they agree does not show that they are right. One that is
     # known to be right shows it of all that agree with it.
-    slowed = slowdowns([launch.samples for launch in launches], plan, quickest_loop_ns)
-    slowdown = min((times for each, times in zip(lines, slowed, strict=True) if each in agreeing), default=1.0)
+    slowdown = min((times for _, times in found), default=1.0)
     full_speed = slowdown <= SLOWED
-    if not last and (math.isinf(limit_ns) or len(agreeing) < wanted or not full_speed):
+    if not last and not (agree and full_speed and len(counting) >= wanted):
         return None
 
-    slopes = [each.slope_ns for each in agreeing]
+    slopes = [each.slope_ns for each in counting]
     mean_ns, half_ns = statistics.fmean(slopes), half_width(slopes, EACH_LOOK)
     reason = impossible(mean_ns + half_ns, floor_ns()) if floored else None
     if reason is not None:
         return Rejected(reason)
     lost, wide = mean_ns <= half_ns, half_ns > width * mean_ns
     if lost or (wide and not last):
-        return _lost_in_noise(agreeing, plan) if last else None
+        return _lost_in_noise(counting, plan) if last else None
 
-    large_ns = [each.large_ns for each in agreeing]
-    setup_ns = max(0.0, statistics.fmean(each.setup_ns for each in agreeing))
+    large_ns = [each.large_ns for each in counting]
+    setup_ns = max(0.0, statistics.fmean(each.setup_ns for each in counting))
     setup_share = setup_ns / statistics.fmean(large_ns)
     samples = [sample for launch in launches for sample in launch.samples]
     queue_share = sum(sample.waiting_ns for sample in samples) / max(1, sum(sample.elapsed_ns for sample in samples))
-    dispersion = spread([each.slope_ns for each in usable])
+    dispersion = spread([each.slope_ns for each, _ in usable])
     # Of the quickest calls of all launches: a busy moment adds to set-up, and what is padded is padded in every call.
     quietest = line(samples, plan)
     least_share = 0.0 if quietest is None else quietest.setup_ns / quietest.large_ns
@@ -102,7 +105,7 @@ def conclude(
     remarks = (
         *doubts.values(),
         left_out(
-            slowed_ns=[each.large_ns for each in usable if each.large_ns > limit_ns],
+            slowed_ns=[each.large_ns for each, _ in usable if each not in counting],
             agreeing_ns=large_ns,
             busy=len(launches) - len(usable),
             launches=len(launches),
@@ -118,10 +121,10 @@ def conclude(
         ci_high=mean_ns + half_ns,
         setup_ns=setup_ns,
         first_call_ns=float(statistics.median(launch.first_call_ns for launch in launches)),
-        launches=len(agreeing),
+        launches=len(counting),
         samples=len(samples),
         discarded=sum(
-            sum(sample.waited for sample in launch.samples) if each in agreeing else len(launch.samples)
+            sum(sample.waited for sample in launch.samples) if each in counting else len(launch.samples)
             for launch, each in zip(launches, lines, strict=True)
         ),
         queue_share=min(1.0, queue_share),
@@ -136,19 +139,26 @@ def conclude(
     )
 
 
-def _agreement_ns(large_ns: Sequence[float], fewest: int) -> float:
-    """How long the long call of a launch may be for the launch to count.
+def _counting(usable: Sequence[_Seen], fewest: int) -> tuple[list[_Seen], bool]:
+    """The launches that count, in the order they were made, and whether they agree.
 
-    >>> [round(_agreement_ns(large_ns, 3)) for large_ns in ([100, 101, 107], [100, 101, 102, 107, 150, 160])]
-    [110, 105]
+    >>> seen = [(Line(1.0, 0.0, large_ns), slowed) for large_ns, slowed in ((150.0, 1.8), (101.0, 1.1), (100.0, 1.7))]
+    >>> [[line.large_ns for line, _ in _counting(seen, fewest)[0]] for fewest in (2, 3)]
+    [[101.0, 100.0], [150.0, 101.0, 100.0]]
     """
-    least_ns = min(large_ns, default=0.0)
-    counts = {limit: sum(each <= limit * least_ns for each in large_ns) for limit in (AGREEMENT, CLOSE_AGREEMENT)}
-    if counts[AGREEMENT] < fewest:
-        # No quiet speed can be told from the slowed ones: all count, and the interval is as wide as they differ.
-        return math.inf
-    mostly = counts[AGREEMENT] >= MOSTLY * len(large_ns)
-    return least_ns * (AGREEMENT if mostly or counts[CLOSE_AGREEMENT] < fewest else CLOSE_AGREEMENT)
+    large_ns = sorted(each.large_ns for each, _ in usable)
+
+    def within(limit_ns: float) -> list[_Seen]:
+        return [(each, times) for each, times in usable if each.large_ns <= limit_ns]
+
+    agreeing, closely = (within(limit * min(large_ns, default=0.0)) for limit in (AGREEMENT, CLOSE_AGREEMENT))
+    if len(agreeing) >= fewest:
+        mostly = len(agreeing) >= MOSTLY * len(usable)
+        return (agreeing if mostly or len(closely) < fewest else closely), True
+    # By the launches alone no quiet speed can be told from the slowed ones: those beside which the loop was quick count
+    # or, as noise only adds, the quickest. The interval is as wide as they differ.
+    at_full_speed = [(each, times) for each, times in usable if times <= SLOWED]
+    return (at_full_speed if len(at_full_speed) > 1 else within(max(large_ns[:fewest], default=0.0))), False
 
 
 def _stop(*, wide: bool, out_of_time: bool) -> Stop:

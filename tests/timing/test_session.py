@@ -41,6 +41,7 @@ class Machine:
         bursts: share of the calls that something interrupts, for a Pareto time.
         slow: share of the launches that run on a processor 1.6 times slower.
         slowed: so many launches at first do.
+        slowness: how many times as long an iteration of a launch takes.
         queue: share of its time that a call waits for a processor.
         drift: growth of the time an iteration from launch to launch.
         slow_calls: the first calls of the cell take 20 times as long.
@@ -57,6 +58,7 @@ class Machine:
     bursts: float = 0.0
     slow: float = 0.0
     slowed: int = 0
+    slowness: Callable[[int], float] = lambda launch: 1.0
     queue: Callable[[int], float] = lambda launch: 0.0
     drift: float = 0.0
     slow_calls: int = 0
@@ -77,6 +79,7 @@ class Machine:
         factor = np.exp(self.noise.gauss(0.0, self.launch_sd)) * (1 + self.drift) ** self.launches
         if self.noise.random() < self.slow or self.launches <= self.slowed:
             factor *= 1.6
+        factor *= self.slowness(self.launches)
         yield Worker(self, self.launches, float(factor))
 
     def job(self, key: str = "cell", max_n: int = 100_000) -> Job:
@@ -351,6 +354,26 @@ def test_launches_that_agree_count_once_one_of_them_met_a_processor_at_its_full_
     assert (f"{NO_FULL_SPEED}, where an iteration may take up to 50 % less" in timing.note) is (slowed == 99)
     assert (timing.ci_low < 4_850) is (slowed == 99)
     assert timing.stopped_by is Stop.WIDTH
+
+
+@pytest.mark.parametrize("quick", [(), (3, 11)])
+def test_where_launches_do_not_agree_those_at_full_speed_count_or_the_quickest(
+    quick: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Twenty launches beside a neighbour, each slowed by another share; the quickest are the last that are made.
+    machine = Machine(launch_sd=0.002, slowness=lambda launch: 1.0 if launch in quick else 1.2 * 1.06 ** (20 - launch))
+    pace = Pace()
+    placed_together(monkeypatch)
+    monkeypatch.setattr("bench.timing.speed.loop_ns", lambda: 30_000)
+    for _ in range(3):
+        pace.look()
+    monkeypatch.setattr("bench.timing.speed.loop_ns", lambda: 31_000 if machine.launches in quick else 50_000)
+    timing = timing_of(machine, pace)
+    assert machine.launches == 20
+    assert timing.launches == (len(quick) or 3)
+    assert timing.ns_per_iter == pytest.approx(6_000 if quick else 1.2 * 6_360, rel=0.01)
+    assert (NO_FULL_SPEED in timing.note) is not bool(quick)
+    assert timing.ci_low < 6_000 < timing.ci_high
 
 
 def test_full_speed_that_was_seen_in_one_session_is_known_in_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
