@@ -12,7 +12,7 @@ from bench.harness import Harness, Proved
 from bench.plan import Cell
 from bench.proof.verdict import ProvedVerdict
 from bench.runs.records import Record
-from bench.timing.pingpong import PingPong
+from bench.timing.pingpong import LAUNCH_NS, PingPong
 from bench.timing.record import Rejected
 
 NOT_SLOWER = frozenset({Outcome.FASTER, Outcome.SAME, Outcome.INCONCLUSIVE})
@@ -88,7 +88,8 @@ class Contests:
         ]
         options = self._harness.options
         seed = options.seed if seed is None else seed
-        game = PingPong(arms, self._harness.course(head), seed, mechanisms=options.mechanisms)
+        course, launch_ns = self._harness.course(head), _launch_ns(contest.limit)
+        game = PingPong(arms, course, seed, launch_ns, mechanisms=options.mechanisms)
         found = compare(game, limit=contest.limit, on_launch=on_launch)
         row = self._with_counts(contest, found, base, head) if self._instructions else _row(contest, found)
         return row.record()
@@ -123,6 +124,15 @@ class Contests:
 
 def _key(cell: Cell) -> tuple[object, ...]:
     return (*cell.key, cell.lane)
+
+
+def _launch_ns(limit: float) -> int:
+    """How long a launch samples for: a wider limit is told from no difference with less, down to a half.
+
+    >>> [_launch_ns(limit) // 1_000_000 for limit in (1.01, 1.025, 1.03, 1.05, 1.5)]
+    [300, 300, 250, 151, 150]
+    """
+    return round(LAUNCH_NS * min(1.0, max(0.5, math.log(DEFAULT_LIMIT) / math.log(limit))))
 
 
 def _row(contest: Contest, found: Comparison) -> Row:

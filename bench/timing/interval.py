@@ -156,9 +156,9 @@ def _counting(usable: Sequence[_Seen], fewest: int) -> tuple[list[_Seen], bool]:
         mostly = len(agreeing) >= MOSTLY * len(usable)
         return (agreeing if mostly or len(closely) < fewest else closely), True
     # By the launches alone no quiet speed can be told from the slowed ones: those beside which the loop was quick count
-    # or, as noise only adds, the quickest. The interval is as wide as they differ.
+    # or, where they are too few, the quickest of all, as noise only adds. The interval is as wide as they differ.
     at_full_speed = [(each, times) for each, times in usable if times <= SLOWED]
-    return (at_full_speed if len(at_full_speed) > 1 else within(max(large_ns[:fewest], default=0.0))), False
+    return (at_full_speed if len(at_full_speed) >= fewest else within(max(large_ns[:fewest], default=0.0))), False
 
 
 def _stop(*, wide: bool, out_of_time: bool) -> Stop:

@@ -356,12 +356,13 @@ def test_launches_that_agree_count_once_one_of_them_met_a_processor_at_its_full_
     assert timing.stopped_by is Stop.WIDTH
 
 
-@pytest.mark.parametrize("quick", [(), (3, 11)])
+@pytest.mark.parametrize("quick", [{}, {3: 1.3, 11: 1.0, 14: 1.15}])
 def test_where_launches_do_not_agree_those_at_full_speed_count_or_the_quickest(
-    quick: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
+    quick: dict[int, float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Twenty launches beside a neighbour, each slowed by another share; the quickest are the last that are made.
-    machine = Machine(launch_sd=0.002, slowness=lambda launch: 1.0 if launch in quick else 1.2 * 1.06 ** (20 - launch))
+    # Twenty launches beside a neighbour, each slowed by another share, the quickest of them last; or with three at full
+    # speed that differ by themselves.
+    machine = Machine(launch_sd=0.002, slowness=lambda launch: quick.get(launch, 1.2 * 1.06 ** (20 - launch)))
     pace = Pace()
     placed_together(monkeypatch)
     monkeypatch.setattr("bench.timing.speed.loop_ns", lambda: 30_000)
@@ -370,8 +371,8 @@ def test_where_launches_do_not_agree_those_at_full_speed_count_or_the_quickest(
     monkeypatch.setattr("bench.timing.speed.loop_ns", lambda: 31_000 if machine.launches in quick else 50_000)
     timing = timing_of(machine, pace)
     assert machine.launches == 20
-    assert timing.launches == (len(quick) or 3)
-    assert timing.ns_per_iter == pytest.approx(6_000 if quick else 1.2 * 6_360, rel=0.01)
+    assert timing.launches == 3
+    assert timing.ns_per_iter == pytest.approx((1.15 if quick else 1.2 * 1.0612) * 6_000, rel=0.01)
     assert (NO_FULL_SPEED in timing.note) is not bool(quick)
     assert timing.ci_low < 6_000 < timing.ci_high
 
