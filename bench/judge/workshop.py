@@ -18,11 +18,11 @@ from bench.judge.device_lock import DeviceLock, lock_file
 from bench.judge.forkserver import THREAD_VARIABLES, ForkServer, ServerBrokenError, ServerGoneError
 from bench.judge.isolation import isolation, presence
 from bench.judge.lane import OWN, Lane, harness_alone
-from bench.judge.later import MODULES
 from bench.judge.loading import absolute_target
 from bench.judge.mechanisms import ALL, Mechanism, Mechanisms
 from bench.judge.process import WorkerProcess
 from bench.judge.protocol import Kind, ProtocolError
+from bench.judge.replies import answers
 from bench.judge.subject import Worker
 from bench.proof.subject import Failure
 from bench.proof.verdict import Status
@@ -31,8 +31,6 @@ from bench.variants.contract import Variant
 _FORKED = ("numpy", "torch")
 MOST_MEMORY_BYTES = 16 << 30
 """The default limit on a worker's memory, where half of what is free would be more."""
-
-_VARIANT_FIELDS = ("name", "backend", "family", "target", "expect", "summary", "origin")
 
 
 @dataclass(frozen=True, slots=True)
@@ -382,7 +380,7 @@ class Workshop:
 
     def _asked(self, process: WorkerProcess, kind: Kind, meta: Mapping[str, object], during: str) -> Any:
         reply = process.ask(kind, meta, self._limits.start_seconds, during)
-        if isinstance(reply, Failure) or _well_formed(kind, reply):
+        if isinstance(reply, Failure) or answers(kind, reply):
             return reply
         return process.forged(ProtocolError("has JSON that does not answer the request"), during)
 
@@ -390,28 +388,6 @@ class Workshop:
         process.close()
         with self._lock:
             self._processes.discard(process)
-
-
-def _well_formed(kind: Kind, reply: object) -> bool:
-    match kind, reply:
-        case Kind.LOAD, {"file": str(), "memory_limited": bool(), "device_id": None | str(), "uses": dict(uses)}:
-            return uses.keys() <= set(MODULES) and all(isinstance(there, bool) for there in uses.values())
-        case Kind.LATENCIES, None:
-            return True
-        case Kind.LATENCIES, dict(named):
-            numbers = all(ns is None or type(ns) is float for ns in named.values())
-            return numbers and tuple(named) == ("launch_ns", "replay_ns", "graph_kernel_ns")
-        case Kind.DEVICES, list(names):
-            return all(isinstance(name, str) for name in names)
-        case Kind.DESCRIBE, list(variants):
-            return all(isinstance(fields, dict) and _is_variant(fields) for fields in variants)
-    return False
-
-
-def _is_variant(fields: dict[str, object]) -> bool:
-    return tuple(fields) == _VARIANT_FIELDS and all(
-        isinstance(value, str) or (name == "expect" and value is None) for name, value in fields.items()
-    )
 
 
 def _import_path() -> list[str]:

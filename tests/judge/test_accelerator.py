@@ -10,7 +10,8 @@ from bench.dtypes import DTYPES
 from bench.judge import accelerator as module
 from bench.judge.accelerator import FIRST_HOLD_NS, HOLD_MARGIN, LARGEST_L2_BYTES, Accelerator, accelerator_of
 from bench.judge.protocol import Kind
-from bench.judge.workshop import WorkerLimits, Workshop, _well_formed
+from bench.judge.replies import answers
+from bench.judge.workshop import WorkerLimits, Workshop
 from bench.problems.problem import Problem
 from bench.proof.subject import Answer, DeviceReport, Watch
 from bench.variants.contract import Variant
@@ -159,7 +160,7 @@ def test_only_torch_and_only_an_accelerator_is_watched(gpu: Gpu) -> None:
     ],
 )
 def test_latencies_that_are_none_are_refused(reply: object, right: bool) -> None:
-    assert _well_formed(Kind.LATENCIES, reply) is right
+    assert answers(Kind.LATENCIES, reply) is right
 
 
 def test_a_worker_on_the_cpu_may_be_asked_and_has_nothing_to_say(
