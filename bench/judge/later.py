@@ -8,6 +8,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np
+import numpy.typing as npt
+
 from bench.variants.installed import is_installed
 
 _NUMBA, _DYNAMO = "numba", "torch._dynamo"
@@ -58,8 +61,19 @@ def import_later(names: Iterable[str]) -> bool:
     for name in missing:
         # Only to save time: a variant that needs it will say so itself.
         with contextlib.suppress(Exception):
-            importlib.import_module(name)
+            module = importlib.import_module(name)
+            if name == _NUMBA:
+                # Its compiler starts with the first loop, and takes twice as long for that as for any loop after it.
+                module.njit(_total)(np.ones((1, 1)))
     return bool(missing)
+
+
+def _total(x: npt.NDArray[np.float64]) -> float:
+    total = 0.0
+    for row in range(x.shape[0]):
+        for column in range(x.shape[1]):
+            total += x[row, column]
+    return total
 
 
 def _own_files(before: Iterable[str], folder: Path) -> Iterator[Path]:

@@ -4,8 +4,10 @@ import sys
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
+from typing import Any
 
+import numpy as np
 import pytest
 
 from bench.dtypes import DTYPES
@@ -155,6 +157,15 @@ def test_what_does_not_import_stops_no_server(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.delitem(sys.modules, "numba")
     monkeypatch.setattr("importlib.import_module", lambda name: 1 / 0)
     assert import_later(["numba"])
+
+
+def test_the_compiler_is_started_before_a_variant_needs_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    compiled: list[Any] = []
+    monkeypatch.delitem(sys.modules, "numba", raising=False)
+    monkeypatch.setattr("importlib.import_module", lambda name: SimpleNamespace(njit=compiled.append))
+    assert import_later(["numba"])
+    (loop,) = compiled
+    assert loop(np.arange(6.0).reshape(2, 3)) == 15.0
 
 
 def test_a_server_is_asked_once_for_a_new_worker() -> None:
