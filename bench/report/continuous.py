@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from bench.errors import UsageError
-from bench.report.figures import duration_with_half_width, is_absent
+from bench.report.figures import duration_with_margin, is_absent
 from bench.report.tables import Record, key, timed
 from bench.report.text import printable
 from bench.runs.strict_json import to_json
@@ -55,8 +55,9 @@ def _entry(row: Record) -> dict[str, object]:
     low, high = row["ci_low"], row["ci_high"]
     said = []
     if not is_absent(low) and not is_absent(high):
-        entry["range"] = f"± {float(f'{(high - low) / 2:.3g}'):.12g}"
-        words = duration_with_half_width(row["ns_per_iter"], low, high)
+        farther = max(high - row["ns_per_iter"], row["ns_per_iter"] - low)
+        entry["range"] = f"± {float(f'{farther:.3g}'):.12g}"
+        words = duration_with_margin(row["ns_per_iter"], low, high)
         said.append(f"{words} an iteration, 95 % over {row['launches']} launches")
     if row["note"]:
         said.append(printable(row["note"]))

@@ -39,26 +39,26 @@ def duration(ns: float | None, ci_low: float | None = None, ci_high: float | Non
     """
     if ns is None or not math.isfinite(ns):
         return _not_finite(ns)
-    number, unit = _in_unit(ns, _last_place(ns, _half_width(ci_low, ci_high)))
+    number, unit = _in_unit(ns, _last_place(ns, _margin(ns, ci_low, ci_high)))
     return f"{number} {unit}"
 
 
-def duration_with_half_width(ns: float | None, ci_low: float | None, ci_high: float | None) -> str:
-    """A time and half the width of its interval, rounded up so that the uncertainty is never understated.
+def duration_with_margin(ns: float | None, ci_low: float | None, ci_high: float | None) -> str:
+    """A time and how far away the farther end of its interval is, rounded up: no uncertainty is ever understated.
 
-    >>> duration_with_half_width(5713.0, 5600.0, 5900.0)
+    >>> duration_with_margin(5713.0, 5600.0, 5900.0)
     '5.7 ±0.2 µs'
-    >>> duration_with_half_width(47_310.0, 45_000.0, 50_000.0)
-    '47 ±3 µs'
-    >>> duration_with_half_width(5713.0, 5712.9, 5713.1)
+    >>> duration_with_margin(47_310.0, 25_000.0, 50_000.0)
+    '50 ±30 µs'
+    >>> duration_with_margin(5713.0, 5712.9, 5713.1)
     '5.713 ±0.001 µs'
     """
-    half_width = _half_width(ci_low, ci_high)
-    if ns is None or not math.isfinite(ns) or half_width is None:
+    farther = _margin(ns, ci_low, ci_high)
+    if ns is None or not math.isfinite(ns) or farther is None:
         return duration(ns)
-    place = _last_place(ns, half_width)
+    place = _last_place(ns, farther)
     number, unit = _in_unit(ns, place)
-    margin = half_width.quantize(_power_of_ten(place), ROUND_CEILING).scaleb(-3 * _UNITS.index(unit))
+    margin = farther.quantize(_power_of_ten(place), ROUND_CEILING).scaleb(-3 * _UNITS.index(unit))
     return f"{number} ±{margin:f} {unit}"
 
 
@@ -70,10 +70,9 @@ def interval(ci_low: float | None, ci_high: float | None) -> str:
     >>> interval(950.0, 1050.0)
     '0.95–1.05 µs'
     """
-    half_width = _half_width(ci_low, ci_high)
-    if ci_low is None or ci_high is None or half_width is None:
+    if ci_low is None or ci_high is None or not math.isfinite(ci_low) or not math.isfinite(ci_high):
         return ABSENT
-    place = _last_place(ci_high, half_width)
+    place = _last_place(ci_high, _margin((ci_low + ci_high) / 2, ci_low, ci_high))
     upper, unit = _in_unit(ci_high, place)
     lower = _rounded(ci_low, place).scaleb(-3 * _UNITS.index(unit))
     return f"{lower:f}–{upper} {unit}"
@@ -132,19 +131,20 @@ def _not_finite(value: float | None) -> str:
     return "∞" if value > 0 else "-∞"
 
 
-def _half_width(ci_low: float | None, ci_high: float | None) -> Decimal | None:
-    if ci_low is None or ci_high is None or not math.isfinite(ci_low) or not math.isfinite(ci_high):
+def _margin(ns: float | None, ci_low: float | None, ci_high: float | None) -> Decimal | None:
+    """The distance from a time to the farther end of its interval."""
+    if ns is None or ci_low is None or ci_high is None or not math.isfinite(ci_low) or not math.isfinite(ci_high):
         return None
     # Six digits drop the noise of the binary subtraction, which rounding up would otherwise turn into a whole step.
-    return Context(prec=6).create_decimal(abs(ci_high - ci_low) / 2)
+    return Context(prec=6).create_decimal(max(abs(ci_high - ns), abs(ns - ci_low)))
 
 
-def _last_place(value: float, half_width: Decimal | None) -> int:
+def _last_place(value: float, margin: Decimal | None) -> int:
     """The power of ten of the last digit worth writing."""
-    if half_width is None:
+    if margin is None:
         return _place_of_digit(value, _DIGITS_WITHOUT_INTERVAL)
     finest = _place_of_digit(value, _MOST_DIGITS)
-    return min(_place_of_digit(value, 1), max(finest, half_width.adjusted())) if half_width else finest
+    return min(_place_of_digit(value, 1), max(finest, margin.adjusted())) if margin else finest
 
 
 def _place_of_digit(value: float, digits: int) -> int:

@@ -57,7 +57,7 @@ def row(line: "Line") -> Row:
 def latest(line: "Line") -> str:
     """The time of the latest run with half the width of its interval."""
     point = line.points[-1]
-    return figures.duration_with_half_width(point.ns_per_iter, point.ci_low, point.ci_high)
+    return figures.duration_with_margin(point.ns_per_iter, point.ci_low, point.ci_high)
 
 
 def step_groups(history: "History") -> list[Group]:

@@ -226,7 +226,7 @@ def devices(records: Sequence[Record]) -> tuple[str, ...]:
 
 def time_words(timing: Record) -> str:
     """The time of one iteration with half the width of its interval."""
-    return figures.duration_with_half_width(timing["ns_per_iter"], timing["ci_low"], timing["ci_high"])
+    return figures.duration_with_margin(timing["ns_per_iter"], timing["ci_low"], timing["ci_high"])
 
 
 def marked_fastest(timings: Sequence[Record]) -> frozenset[Key]:

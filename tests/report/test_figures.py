@@ -52,18 +52,18 @@ def test_a_duration_is_within_half_its_last_digit_of_the_truth(ns: float, width:
     assert len(number.replace(".", "").lstrip("0")) <= 4 or unit == "s"
 
 
-@given(times, widths)
+@given(times, widths, widths)
 @settings(max_examples=200, deadline=None, derandomize=True)
-def test_a_half_width_is_never_understated(ns: float, width: float) -> None:
-    low, high = ns * (1 - width), ns * (1 + width)
-    words = figures.duration_with_half_width(ns, low, high)
+def test_a_margin_is_never_understated(ns: float, below: float, above: float) -> None:
+    low, high = ns * (1 - below), ns * (1 + above)
+    words = figures.duration_with_margin(ns, low, high)
     found = re.fullmatch(r"(\S+) ±(\S+) (\S+)", words)
     assert found is not None
-    assert float(found[2]) * UNITS[found[3]] >= (high - low) / 2 * (1 - 1e-5)
+    assert float(found[2]) * UNITS[found[3]] >= max(high - ns, ns - low) * (1 - 1e-5)
 
 
-def test_without_an_interval_no_half_width_is_claimed() -> None:
-    assert figures.duration_with_half_width(5713.0, None, None) == "5.71 µs"
+def test_without_an_interval_no_margin_is_claimed() -> None:
+    assert figures.duration_with_margin(5713.0, None, None) == "5.71 µs"
 
 
 @pytest.mark.parametrize(
