@@ -155,10 +155,11 @@ def _counting(usable: Sequence[_Seen], fewest: int) -> tuple[list[_Seen], bool]:
     if len(agreeing) >= fewest:
         mostly = len(agreeing) >= MOSTLY * len(usable)
         return (agreeing if mostly or len(closely) < fewest else closely), True
-    # By the launches alone no quiet speed can be told from the slowed ones: those beside which the loop was quick count
-    # or, where they are too few, the quickest of all, as noise only adds. The interval is as wide as they differ.
-    at_full_speed = [(each, times) for each, times in usable if times <= SLOWED]
-    return (at_full_speed if len(at_full_speed) >= fewest else within(max(large_ns[:fewest], default=0.0))), False
+    # By the launches alone no quiet speed can be told from the slowed ones. All count that are no slower than one at
+    # full speed or, where there are too few of these, the quickest: noise only adds. The interval is as wide as they
+    # differ.
+    at_full_speed = [each.large_ns for each, times in usable if times <= SLOWED]
+    return within(max(at_full_speed if len(at_full_speed) >= fewest else large_ns[:fewest], default=0.0)), False
 
 
 def _stop(*, wide: bool, out_of_time: bool) -> Stop:

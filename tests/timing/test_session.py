@@ -356,7 +356,7 @@ def test_launches_that_agree_count_once_one_of_them_met_a_processor_at_its_full_
     assert timing.stopped_by is Stop.WIDTH
 
 
-@pytest.mark.parametrize("quick", [{}, {3: 1.3, 11: 1.0, 14: 1.15}])
+@pytest.mark.parametrize("quick", [{}, {3: 1.18, 11: 1.0, 14: 1.12}])
 def test_where_launches_do_not_agree_those_at_full_speed_count_or_the_quickest(
     quick: dict[int, float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -372,7 +372,7 @@ def test_where_launches_do_not_agree_those_at_full_speed_count_or_the_quickest(
     timing = timing_of(machine, pace)
     assert machine.launches == 20
     assert timing.launches == 3
-    assert timing.ns_per_iter == pytest.approx((1.15 if quick else 1.2 * 1.0612) * 6_000, rel=0.01)
+    assert timing.ns_per_iter == pytest.approx((1.1 if quick else 1.2 * 1.0612) * 6_000, rel=0.01)
     assert (NO_FULL_SPEED in timing.note) is not bool(quick)
     assert timing.ci_low < 6_000 < timing.ci_high
 
