@@ -24,6 +24,8 @@ whatever else the machine does in it."""
 
 BY_HAND = "by hand"
 WITHIN = 0.05
+FEWEST = 3
+"""Invocations of a tool: fewer say nothing of how its figures repeat."""
 HARNESS = "gdbench"
 
 Row = dict[str, Any]
@@ -127,10 +129,10 @@ One thread, and the same arrays for all. Before each invocation of a tool the lo
 a figure by hand of a round is the mean of its {launches} processes, without those that something slowed by more than
 a tenth. `neighbour` is beside a process that computes and sleeps by turns, 50 to 500 ms each, seeded.
 
-Over least, over tenth: the figure over that by hand of the same round. Spread: IQR over median of the invocations.
-Pairs apart: of all pairs of a tool's own invocations, those that differ by more than {within}. Wall time: of one
-invocation, from its start to its end; for gdbench with the proof, for asv with finding its benchmarks. Figures:
-invocations that gave one.
+Over least, over tenth: the figure over that by hand of the same round. Spread: IQR over median of the invocations,
+{fewest} or more. Pairs apart: of all pairs of a tool's own invocations, those that differ by more than {within}. Wall
+time: of one invocation, from its start to its end; for gdbench with the proof, for asv with finding its benchmarks.
+Figures: invocations that gave one.
 
 Python {python}, NumPy {numpy}, torch {torch}, numba {numba}, pytest-benchmark {pytest_benchmark}, pyperf {pyperf},
 asv {asv}; {cpu}, {logical_cores} cores. {made} invocations in {rounds} rounds{incomplete}.
@@ -168,6 +170,7 @@ def page(document: dict[str, Any]) -> str:
         seconds=SECONDS,
         launches=len({row["tool"] for row in rows}),
         within=_percent(WITHIN),
+        fewest=FEWEST,
         made=len(rows),
         rounds=len({row["round"] for row in rows}),
         incomplete=INCOMPLETE if len(rows) < COMPLETE else "",
@@ -200,7 +203,8 @@ def _overviews(groups: Iterable[tuple[str, str, list[Summary]]]) -> Iterator[tup
     """A line for each work and condition that gdbench has timed."""
     for condition, work, found in groups:
         own = next((one for one in found if one.tool.startswith(HARNESS)), None)
-        others = [one for one in found if not one.tool.startswith(BY_HAND) and one is not own and one.invocations > 1]
+        theirs = (one for one in found if not one.tool.startswith(BY_HAND) and one is not own)
+        others = [one for one in theirs if one.invocations >= FEWEST]
         steadiest = min(others, key=lambda one: one.spread, default=None)
         fastest = min((one for one in others if not one.apart), key=lambda one: one.wall_seconds, default=None)
         if own is not None:
@@ -208,7 +212,7 @@ def _overviews(groups: Iterable[tuple[str, str, list[Summary]]]) -> Iterator[tup
                 WORKS[work].says,
                 condition,
                 *_over(own),
-                _percent(own.spread) if own.invocations > 1 else ABSENT,
+                _percent(own.spread) if own.invocations >= FEWEST else ABSENT,
                 ABSENT if steadiest is None else f"{_percent(steadiest.spread)} ({steadiest.tool})",
                 f"{own.wall_seconds:.1f} s",
                 ABSENT if fastest is None else f"{fastest.wall_seconds:.1f} s ({fastest.tool})",
@@ -221,7 +225,7 @@ def _table(found: Sequence[Summary]) -> str:
             f"**{one.tool}**" if one.tool.startswith(HARNESS) else one.tool,
             duration(one.ns_per_iter),
             *_over(one),
-            _percent(one.spread) if one.invocations > 1 else ABSENT,
+            _percent(one.spread) if one.invocations >= FEWEST else ABSENT,
             f"{one.wall_seconds:.1f} s" if not one.tool.startswith(BY_HAND) else "",
             f"{one.apart} of {one.pairs}",
             f"{one.invocations} of {one.made}",
