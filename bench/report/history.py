@@ -55,7 +55,7 @@ def row(line: "Line") -> Row:
 
 
 def latest(line: "Line") -> str:
-    """The time of the latest run with half the width of its interval."""
+    """The time of the latest run, and how far the farther end of its interval is."""
     point = line.points[-1]
     return figures.duration_with_margin(point.ns_per_iter, point.ci_low, point.ci_high)
 

@@ -225,7 +225,7 @@ def devices(records: Sequence[Record]) -> tuple[str, ...]:
 
 
 def time_words(timing: Record) -> str:
-    """The time of one iteration with half the width of its interval."""
+    """The time of one iteration, and how far the farther end of its interval is."""
     return figures.duration_with_margin(timing["ns_per_iter"], timing["ci_low"], timing["ci_high"])
 
 
