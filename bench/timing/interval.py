@@ -86,7 +86,13 @@ def conclude(
     reason = impossible(mean_ns + half_ns, floor_ns()) if floored else None
     if reason is not None:
         return Rejected(reason)
-    lost, wide = mean_ns <= half_ns, half_ns > width * mean_ns
+    # What slows the loop slows the variant as much or less: at full speed it may take so much less.
+    low_ns, high_ns = (mean_ns - half_ns) / (1.0 if full_speed else slowdown), mean_ns + half_ns
+    if not agree:
+        # Few launches that differ much bound nothing by themselves, but noise only adds, and by what the loop shows.
+        low_ns = max(low_ns, min(slopes) / max(slowdown, AGREEMENT))
+        high_ns = min(high_ns, max(each.slope_ns for each, _ in usable))
+    lost, wide = low_ns <= 0, half_ns > width * mean_ns
     if lost or (wide and not last):
         return _lost_in_noise(counting, plan) if last else None
 
@@ -116,9 +122,8 @@ def conclude(
     return Timing(
         verdict=verdict,
         ns_per_iter=mean_ns,
-        # What slows the loop slows the variant as much or less: at full speed it may take so much less.
-        ci_low=(mean_ns - half_ns) / (1.0 if full_speed else slowdown),
-        ci_high=mean_ns + half_ns,
+        ci_low=low_ns,
+        ci_high=high_ns,
         setup_ns=setup_ns,
         first_call_ns=float(statistics.median(launch.first_call_ns for launch in launches)),
         launches=len(counting),
@@ -156,10 +161,10 @@ def _counting(usable: Sequence[_Seen], fewest: int) -> tuple[list[_Seen], bool]:
         mostly = len(agreeing) >= MOSTLY * len(usable)
         return (agreeing if mostly or len(closely) < fewest else closely), True
     # By the launches alone no quiet speed can be told from the slowed ones. All count that are no slower than one at
-    # full speed or, where there are too few of these, the quickest: noise only adds. The interval is as wide as they
+    # full speed or, where there are not two of these, the quickest: noise only adds. The interval is as wide as they
     # differ.
     at_full_speed = [each.large_ns for each, times in usable if times <= SLOWED]
-    return within(max(at_full_speed if len(at_full_speed) >= fewest else large_ns[:fewest], default=0.0)), False
+    return within(max(at_full_speed if len(at_full_speed) > 1 else large_ns[:fewest], default=0.0)), False
 
 
 def _stop(*, wide: bool, out_of_time: bool) -> Stop:

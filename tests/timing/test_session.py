@@ -356,13 +356,20 @@ def test_launches_that_agree_count_once_one_of_them_met_a_processor_at_its_full_
     assert timing.stopped_by is Stop.WIDTH
 
 
-@pytest.mark.parametrize("quick", [{}, {3: 1.18, 11: 1.0, 14: 1.12}])
+@pytest.mark.parametrize(
+    ("quick", "counting"),
+    [
+        ({}, [1.2, 1.296, 1.3997]),
+        ({3: 1.0}, [1.0, 1.2, 1.296]),
+        ({3: 1.0, 11: 1.01}, [1.0, 1.01]),
+        ({3: 1.18, 11: 1.0, 14: 1.12}, [1.18, 1.0, 1.12]),
+    ],
+)
 def test_where_launches_do_not_agree_those_at_full_speed_count_or_the_quickest(
-    quick: dict[int, float], monkeypatch: pytest.MonkeyPatch
+    quick: dict[int, float], counting: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Twenty launches beside a neighbour, each slowed by another share, the quickest of them last; or with three at full
-    # speed that differ by themselves.
-    machine = Machine(launch_sd=0.002, slowness=lambda launch: quick.get(launch, 1.2 * 1.06 ** (20 - launch)))
+    # Twenty launches beside a neighbour, each slowed by another share, the quickest of them last; some at full speed.
+    machine = Machine(launch_sd=0.002, slowness=lambda launch: quick.get(launch, 1.2 * 1.08 ** (20 - launch)))
     pace = Pace()
     placed_together(monkeypatch)
     monkeypatch.setattr("bench.timing.speed.loop_ns", lambda: 30_000)
@@ -371,10 +378,21 @@ def test_where_launches_do_not_agree_those_at_full_speed_count_or_the_quickest(
     monkeypatch.setattr("bench.timing.speed.loop_ns", lambda: 31_000 if machine.launches in quick else 50_000)
     timing = timing_of(machine, pace)
     assert machine.launches == 20
-    assert timing.launches == 3
-    assert timing.ns_per_iter == pytest.approx((1.1 if quick else 1.2 * 1.0612) * 6_000, rel=0.01)
+    assert timing.launches == len(counting)
+    assert timing.ns_per_iter == pytest.approx(statistics.fmean(counting) * 6_000, rel=0.01)
     assert (NO_FULL_SPEED in timing.note) is not bool(quick)
-    assert timing.ci_low < 6_000 < timing.ci_high
+    assert 6_000 / 1.67 < timing.ci_low < 6_000 < timing.ci_high
+
+
+def test_one_quick_launch_among_slowed_ones_gives_a_figure_however_wide(monkeypatch: pytest.MonkeyPatch) -> None:
+    machine = Machine(launch_sd=0.002, slowness=lambda launch: 1.0 if launch == 2 else 2.5 * 1.1**launch)
+    placed_together(monkeypatch)
+    monkeypatch.setattr("bench.timing.speed.loop_ns", lambda: 30_000 if machine.launches == 2 else 60_000)
+    timing = timing_of(machine, Pace(), budget=replace(GENEROUS, total_seconds=0.0))
+    # Student's t of so few would reach below zero.
+    assert timing.launches == 3
+    assert timing.ci_low == pytest.approx(6_000 / 1.1, rel=0.01)
+    assert timing.ci_high == pytest.approx(6_000 * 2.5 * 1.1**5, rel=0.01)
 
 
 def test_full_speed_that_was_seen_in_one_session_is_known_in_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
