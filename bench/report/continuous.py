@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from bench.errors import UsageError
-from bench.report.figures import duration_with_margin, is_absent
+from bench.report.figures import duration_with_margin, is_absent, margin
 from bench.report.tables import Record, key, timed
 from bench.report.text import printable
 from bench.runs.strict_json import to_json
@@ -54,8 +54,8 @@ def _entry(row: Record) -> dict[str, object]:
     entry: dict[str, object] = {"name": _name(row), "unit": "ns", "value": row["ns_per_iter"]}
     low, high = row["ci_low"], row["ci_high"]
     said = []
-    if not is_absent(low) and not is_absent(high):
-        farther = max(high - row["ns_per_iter"], row["ns_per_iter"] - low)
+    farther = margin(row["ns_per_iter"], low, high)
+    if farther is not None:
         entry["range"] = f"± {float(f'{farther:.3g}'):.12g}"
         words = duration_with_margin(row["ns_per_iter"], low, high)
         said.append(f"{words} an iteration, 95 % over {row['launches']} launches")

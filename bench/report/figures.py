@@ -39,7 +39,7 @@ def duration(ns: float | None, ci_low: float | None = None, ci_high: float | Non
     """
     if ns is None or not math.isfinite(ns):
         return _not_finite(ns)
-    number, unit = _in_unit(ns, _last_place(ns, _margin(ns, ci_low, ci_high)))
+    number, unit = _in_unit(ns, _last_place(ns, margin(ns, ci_low, ci_high)))
     return f"{number} {unit}"
 
 
@@ -53,13 +53,21 @@ def duration_with_margin(ns: float | None, ci_low: float | None, ci_high: float 
     >>> duration_with_margin(5713.0, 5712.9, 5713.1)
     '5.713 ±0.001 µs'
     """
-    farther = _margin(ns, ci_low, ci_high)
+    farther = margin(ns, ci_low, ci_high)
     if ns is None or not math.isfinite(ns) or farther is None:
         return duration(ns)
     place = _last_place(ns, farther)
     number, unit = _in_unit(ns, place)
-    margin = farther.quantize(_power_of_ten(place), ROUND_CEILING).scaleb(-3 * _UNITS.index(unit))
-    return f"{number} ±{margin:f} {unit}"
+    written = farther.quantize(_power_of_ten(place), ROUND_CEILING).scaleb(-3 * _UNITS.index(unit))
+    return f"{number} ±{written:f} {unit}"
+
+
+def margin(ns: float | None, ci_low: float | None, ci_high: float | None) -> Decimal | None:
+    """The distance from a time to the farther end of its interval; ``None`` without either."""
+    if ns is None or ci_low is None or ci_high is None or not math.isfinite(ci_low) or not math.isfinite(ci_high):
+        return None
+    # Six digits drop the noise of the binary subtraction, which rounding up would otherwise turn into a whole step.
+    return Context(prec=6).create_decimal(max(abs(ci_high - ns), abs(ns - ci_low)))
 
 
 def interval(ci_low: float | None, ci_high: float | None) -> str:
@@ -72,7 +80,7 @@ def interval(ci_low: float | None, ci_high: float | None) -> str:
     """
     if ci_low is None or ci_high is None or not math.isfinite(ci_low) or not math.isfinite(ci_high):
         return ABSENT
-    place = _last_place(ci_high, _margin((ci_low + ci_high) / 2, ci_low, ci_high))
+    place = _last_place(ci_high, margin((ci_low + ci_high) / 2, ci_low, ci_high))
     upper, unit = _in_unit(ci_high, place)
     lower = _rounded(ci_low, place).scaleb(-3 * _UNITS.index(unit))
     return f"{lower:f}–{upper} {unit}"
@@ -131,20 +139,12 @@ def _not_finite(value: float | None) -> str:
     return "∞" if value > 0 else "-∞"
 
 
-def _margin(ns: float | None, ci_low: float | None, ci_high: float | None) -> Decimal | None:
-    """The distance from a time to the farther end of its interval."""
-    if ns is None or ci_low is None or ci_high is None or not math.isfinite(ci_low) or not math.isfinite(ci_high):
-        return None
-    # Six digits drop the noise of the binary subtraction, which rounding up would otherwise turn into a whole step.
-    return Context(prec=6).create_decimal(max(abs(ci_high - ns), abs(ns - ci_low)))
-
-
-def _last_place(value: float, margin: Decimal | None) -> int:
+def _last_place(value: float, farther: Decimal | None) -> int:
     """The power of ten of the last digit worth writing."""
-    if margin is None:
+    if farther is None:
         return _place_of_digit(value, _DIGITS_WITHOUT_INTERVAL)
     finest = _place_of_digit(value, _MOST_DIGITS)
-    return min(_place_of_digit(value, 1), max(finest, margin.adjusted())) if margin else finest
+    return min(_place_of_digit(value, 1), max(finest, farther.adjusted())) if farther else finest
 
 
 def _place_of_digit(value: float, digits: int) -> int:

@@ -82,7 +82,7 @@ def test_a_proved_run_has_nothing_to_add(verdicts: list[Row]) -> None:
 
 
 @pytest.mark.parametrize("width", [80, 200])
-def test_every_time_is_printed_with_its_half_width(timings: list[Row], width: int) -> None:
+def test_every_time_is_printed_with_its_margin(timings: list[Row], width: int) -> None:
     text = drawn(lambda console: terminal.timing_table(console, timings), width)
     words = [tables.time_words(row) for row in timings]
     assert all(text.count(time) >= words.count(time) for time in words)
