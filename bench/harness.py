@@ -27,6 +27,7 @@ from bench.proof.subject import Absent, Failure, Subject
 from bench.proof.verdict import Finding, ProvedVerdict, Status, Verdict, as_expected
 from bench.several import Several
 from bench.timing.course import Course
+from bench.timing.interval import import_what_intervals_need
 from bench.timing.limits.gauge import Gauge
 from bench.timing.pingpong import Arm, ArmFailedError
 from bench.timing.plan import Budget
@@ -137,7 +138,10 @@ class Harness:
                 self._workshop.expect(backend, {name for file in files if file for name in mentioned(file, backend)})
 
     def use_the_wait(self, cells: Iterable[Cell]) -> None:
-        """Begin to measure the machine's limits while fork servers import what these cells need, if they are timed."""
+        """While fork servers import what these cells need, make ready what only timing needs, if they are timed."""
+        if not any(cell.timed for cell in cells):
+            return
+        import_what_intervals_need()
         if self.options.measures_limits and any(cell.timed and cell.device == "cpu" for cell in cells):
             self._gauge.meanwhile(lambda: self._workshop.waits)
 

@@ -17,14 +17,14 @@ def is_absent(value: object) -> bool:
 
 
 def duration(ns: float | None, ci_low: float | None = None, ci_high: float | None = None) -> str:
-    """A time, to the digit that its interval leaves standing.
+    """A time, to the digit that its interval leaves standing: the first of the margin, the second after a 1.
 
     Args:
         ns: the time, ns.
         ci_low: lower end of its interval, ns; without an interval three digits are written.
         ci_high: upper end of its interval, ns.
 
-    >>> duration(5713.0, 5600.0, 5900.0)
+    >>> duration(5713.0, 5500.0, 5900.0)
     '5.7 µs'
     >>> duration(5713.0, 5708.0, 5718.0)
     '5.713 µs'
@@ -46,8 +46,10 @@ def duration(ns: float | None, ci_low: float | None = None, ci_high: float | Non
 def duration_with_margin(ns: float | None, ci_low: float | None, ci_high: float | None) -> str:
     """A time and how far away the farther end of its interval is, rounded up: no uncertainty is ever understated.
 
-    >>> duration_with_margin(5713.0, 5600.0, 5900.0)
-    '5.7 ±0.2 µs'
+    >>> duration_with_margin(5713.0, 5500.0, 5900.0)
+    '5.7 ±0.3 µs'
+    >>> duration_with_margin(24_120.0, 13_200.0, 30_000.0)
+    '24 ±11 µs'
     >>> duration_with_margin(47_310.0, 25_000.0, 50_000.0)
     '50 ±30 µs'
     >>> duration_with_margin(5713.0, 5712.9, 5713.1)
@@ -73,14 +75,17 @@ def margin(ns: float | None, ci_low: float | None, ci_high: float | None) -> Dec
 def interval(ci_low: float | None, ci_high: float | None) -> str:
     """The two ends of an interval of times, in the unit of the upper one.
 
-    >>> interval(5600.0, 5900.0)
-    '5.6–5.9 µs'
+    >>> interval(5500.0, 5900.0)
+    '5.5–5.9 µs'
     >>> interval(950.0, 1050.0)
     '0.95–1.05 µs'
     """
-    if ci_low is None or ci_high is None or not math.isfinite(ci_low) or not math.isfinite(ci_high):
+    if ci_low is None or ci_high is None:
         return ABSENT
-    place = _last_place(ci_high, margin((ci_low + ci_high) / 2, ci_low, ci_high))
+    farther = margin((ci_low + ci_high) / 2, ci_low, ci_high)
+    if farther is None:
+        return ABSENT
+    place = _last_place(ci_high, farther)
     upper, unit = _in_unit(ci_high, place)
     lower = _rounded(ci_low, place).scaleb(-3 * _UNITS.index(unit))
     return f"{lower:f}–{upper} {unit}"
@@ -144,7 +149,11 @@ def _last_place(value: float, farther: Decimal | None) -> int:
     if farther is None:
         return _place_of_digit(value, _DIGITS_WITHOUT_INTERVAL)
     finest = _place_of_digit(value, _MOST_DIGITS)
-    return min(_place_of_digit(value, 1), max(finest, farther.adjusted())) if farther else finest
+    if not farther:
+        return finest
+    # Rounding to one digit would make 11 twice as much, and 24 ±11 would be written 20 ±20.
+    last = farther.adjusted() - 1 if farther.as_tuple().digits[0] == 1 else farther.adjusted()
+    return min(_place_of_digit(value, 1), max(finest, last))
 
 
 def _place_of_digit(value: float, digits: int) -> int:

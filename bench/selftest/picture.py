@@ -56,8 +56,8 @@ def left_behind(before: Picture, after: Picture) -> list[str]:
     """What is there that was not, and which settings are no longer what they were, a line each.
 
     >>> left_behind({"file": frozenset(), "setting": frozenset({"umask 18"})},
-    ...     {"file": frozenset({"/tmp/x"}), "setting": frozenset({"umask 0"})})
-    ['file /tmp/x', 'setting umask 0', 'no longer the setting umask 18']
+    ...     {"file": frozenset({"left.txt"}), "setting": frozenset({"umask 0"})})
+    ['file left.txt', 'setting umask 0', 'no longer the setting umask 18']
     """
     found = []
     for kind, now in after.items():

@@ -27,7 +27,7 @@ def test_entries_of_github_action_benchmark(two: list[Row]) -> None:
         "unit": "ns",
         "value": 5713.0,
         "range": "± 187",
-        "extra": "5.7 ±0.2 µs an iteration, 95 % over 8 launches\ncontention: a processor was waited for",
+        "extra": "5.71 ±0.19 µs an iteration, 95 % over 8 launches\ncontention: a processor was waited for",
     }
 
 

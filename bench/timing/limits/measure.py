@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
-from itertools import pairwise
+from itertools import cycle, pairwise
 from typing import Any
 
 import numpy as np
@@ -23,12 +23,15 @@ from bench.timing.trust import floor_ns
 BUDGET_NS = 800_000_000
 """Of tries in a row."""
 
-SPELL_NS, SPELLS_NS = 60_000_000, 360_000_000
+SPELL_NS, SPELLS_NS = 20_000_000, 120_000_000
 """Of tries in spells between launches, and of all of them: spread over seconds, fewer find a quiet moment as well."""
 
 FEWEST_ROUNDS = 5
 READ_BYTES = 2 << 20
 """What one try reads at least; calling NumPy is then under a hundredth of it."""
+
+PART_BYTES = 16 << 20
+"""A larger working set is read in parts by turns, one a try: a short try more often meets a quiet moment."""
 
 MATRIX = 192
 """Rows of the square matrices whose product gives the arithmetic rate: in L2, and long enough to be at full speed."""
@@ -133,14 +136,24 @@ def _working_sets(known: Sequence[Cache]) -> list[tuple[str, int]]:
 
 
 def _reading(size_bytes: int) -> tuple[Task, int]:
-    """A task that reads a working set of that size again and again, and the bytes that it reads.
+    """A task that reads a working set of that size again and again, or its next part, and the bytes that it reads.
 
-    It is a scalar product of the set's two halves, which every BLAS does at the speed of its loads.
+    It is a scalar product of two halves, which every BLAS does at the speed of its loads.
     """
-    length = size_bytes // 16
+    parts = math.ceil(size_bytes / PART_BYTES)
+    length = size_bytes // (16 * parts)
     repeats = max(1, READ_BYTES // size_bytes)
-    rows = np.broadcast_to(np.ones(length), (repeats, 1, length))
-    return _product(rows, np.ones((length, 1))), 16 * length * repeats
+
+    def part() -> Task:
+        rows = np.broadcast_to(np.ones(length), (repeats, 1, length))
+        return _product(rows, np.ones((length, 1)))
+
+    by_turns = cycle([part() for _ in range(parts)])
+
+    def read() -> object:
+        return next(by_turns)()
+
+    return read, 16 * length * repeats
 
 
 def _multiplying(dtype: str) -> tuple[Task, int]:
