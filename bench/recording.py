@@ -133,9 +133,9 @@ def finish_run(folder: RunFolder, *, interrupted: bool = False) -> tuple[Cells, 
 def timing_row(timed: Timed) -> Record:
     """The row of a timed cell; where there is no timing, its numbers are missing and its note says why."""
     if isinstance(timed.outcome, Timing):
-        return timing_record(timed.outcome)
+        return timing_record(timed.outcome, timed.cell.data)
     reason = timed.outcome.message if isinstance(timed.outcome, Failure) else timed.outcome.reason
-    return untimed_record(timed.cell.variant, timed.cell.key, reason)
+    return untimed_record(timed.cell.variant, timed.cell.key, reason, timed.cell.data)
 
 
 def iterate_records(proved: Proved) -> list[Record]:

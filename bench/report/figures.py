@@ -193,6 +193,32 @@ def ratio_with_interval(value: float | None, low: float | None, high: float | No
     """
     if value is None or low is None or high is None or not all(map(math.isfinite, (value, low, high))):
         return ABSENT, ABSENT
-    digits = min(4, max(1, 1 - math.floor(math.log10(max(high - low, 1e-9)))))
-    digits = digits - 1 if (high - low) * 10**digits >= 20 else digits
+    digits = _decimals(high - low)
     return f"{value:.{digits}f}x", f"{low:.{digits}f}–{high:.{digits}f}"
+
+
+def power(value: float, low: float | None, high: float | None, within: tuple[float, float]) -> str:
+    """A power and its interval, whose ends may lie beyond those that were looked at.
+
+    >>> power(0.9812, 0.971, 0.9914, (0.1, 3.0)), power(0.42, None, 0.93, (0.1, 3.0))
+    ('0.98 (0.97–0.99)', '0.4 (<0.1–0.9)')
+    """
+    digits = _decimals((within[1] if high is None else high) - (within[0] if low is None else low))
+    ends = [f"<{within[0]:g}" if low is None else f"{low:.{digits}f}"]
+    ends += [f">{within[1]:g}" if high is None else f"{high:.{digits}f}"]
+    return f"{value:.{digits}f} ({'–'.join(ends)})"
+
+
+def size(value: float) -> str:
+    """An extent of a problem that was computed, to two digits.
+
+    >>> size(41_234.0), size(87.6), size(1_000_000)
+    ('41,000', '88', '1,000,000')
+    """
+    return f"{int(_rounded(value, _place_of_digit(value, 2))):,}"
+
+
+def _decimals(width: float) -> int:
+    """Decimals of a number whose interval is so wide."""
+    digits = min(4, max(1, 1 - math.floor(math.log10(max(width, 1e-9)))))
+    return digits - 1 if width * 10**digits >= 20 else digits

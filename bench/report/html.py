@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.report import charts, figures, history, tables
+from bench.report import charts, costs, figures, history, tables
 from bench.report.tables import Record
 from bench.report.text import printable
 
@@ -50,6 +50,14 @@ def html_report(
         limit_grids=tables.limit_grids(timings),
         limits_legend=tables.LIMITS_LEGEND,
         limit_notes=tables.limit_notes(timings),
+        cost_listings=costs.listings(timings),
+        cost_headings=costs.HEADINGS,
+        costs_title=costs.TITLE,
+        overtaking_title=costs.OVERTAKING_TITLE,
+        unknown_title=costs.UNKNOWN_TITLE,
+        costs_legend=costs.LEGEND,
+        overtakings=costs.overtakings(timings),
+        no_curve=costs.unknown(timings),
         fastest_legend=tables.FASTEST_LEGEND if tables.marked_fastest(timings) else "",
         notes=tables.notes(timings),
         untimed=untimed,

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from bench.report import history, tables
+from bench.report import costs, history, tables
 from bench.report.cases import ratio_words
 from bench.report.tables import Grid, Group, Record
 from bench.report.text import markdown
@@ -40,6 +40,7 @@ def markdown_report(
     if limits:
         sections.append(markdown(tables.LIMITS_LEGEND))
     sections += _groups("What binds", tables.limit_notes(timings))
+    sections += _costs(timings)
     sections += _groups("Noise", tables.notes(timings))
     sections += _groups("Proved and not timed", untimed)
     if environment:
@@ -73,6 +74,19 @@ def _grids(heading: str, grids: Sequence[Grid]) -> list[str]:
             rows.append((variant, *(cell.text if cell else "" for cell in cells)))
         sections += [f"**{markdown(grid.title)}**", _table(("variant", *grid.problems), rows)]
     return sections
+
+
+def _costs(timings: Sequence[Record]) -> list[str]:
+    listings = costs.listings(timings)
+    sections = [f"### {costs.TITLE}"] if listings else []
+    for listing in listings:
+        sections += [f"**{markdown(listing.title)}**", _table(costs.HEADINGS, listing.rows)]
+    sections += [markdown(costs.LEGEND)] if listings else []
+    return [
+        *sections,
+        *_groups(costs.OVERTAKING_TITLE, costs.overtakings(timings)),
+        *_groups(costs.UNKNOWN_TITLE, costs.unknown(timings)),
+    ]
 
 
 def _comparisons(comparisons: Sequence[Record]) -> list[str]:

@@ -14,7 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.table import Table
 from rich.text import Text
 
-from bench.report import figures, history, tables
+from bench.report import costs, figures, history, tables
 from bench.report.tables import Grid, Group, Record, Tone
 from bench.report.text import encodable, printable
 
@@ -75,6 +75,7 @@ def _print_timings(console: Console, timings: Sequence[Record]) -> None:
         console.print(shown(console, tables.FASTEST_LEGEND, "dim"))
         console.print()
     _print_limits(console, timings)
+    _print_costs(console, timings)
     noisy = sorted((row for row in timings if row["note"]), key=lambda row: -float(row["dispersion"] or 0.0))
     _print_groups(console, "Noise", tables.notes(noisy[:_NOTES_SHOWN]), "declined")
     if len(noisy) > _NOTES_SHOWN:
@@ -94,6 +95,24 @@ def _print_limits(console: Console, timings: Sequence[Record]) -> None:
     notes = tables.limit_notes(timings)
     if len(notes) <= _LIMIT_NOTES_SHOWN:
         _print_groups(console, "What binds", notes, "declined")
+
+
+def _print_costs(console: Console, timings: Sequence[Record]) -> None:
+    listings = costs.listings(timings)
+    if listings:
+        console.print(shown(console, costs.TITLE, "bold"))
+    for listing in listings:
+        table = _table(console, listing.title)
+        for heading in costs.HEADINGS:
+            table.add_column(heading, overflow="fold")
+        for row in listing.rows:
+            table.add_row(*(shown(console, words) for words in row))
+        _print_tables(console, table)
+    if listings:
+        console.print(shown(console, costs.LEGEND, "dim"))
+        console.print()
+    _print_groups(console, costs.OVERTAKING_TITLE, costs.overtakings(timings), "plain")
+    _print_groups(console, costs.UNKNOWN_TITLE, costs.unknown(timings), "declined")
 
 
 def shown(console: Console, words: str, style: str = "") -> Text:

@@ -1,5 +1,6 @@
 """Records: verdicts and timings as flat rows, the columns of the three frames, and the JSON documents."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -7,12 +8,14 @@ from bench.proof.verdict import Finding, Status, Verdict
 from bench.runs.strict_json import to_json
 
 if TYPE_CHECKING:
+    from bench.problems.problem import Problem
     from bench.timing.record import Timing
     from bench.variants.contract import Variant
 
 __all__ = [
     "CELL_FIELDS",
     "COMPARISONS_SCHEMA",
+    "EXTENT_COLUMNS",
     "ITERATE_COLUMNS",
     "RUN_COLUMN",
     "RUN_SCHEMA",
@@ -25,6 +28,7 @@ __all__ = [
     "a_row_for_every_cell",
     "cell_of",
     "comparisons_document",
+    "extent_fields",
     "fault_in",
     "finding_fields",
     "run_document",
@@ -56,6 +60,13 @@ _FAMILY: Column = ("family", "string", "The word that variants working alike sha
 _PROBLEM: Column = ("problem", "string", "The least-squares problem")
 _DEVICE: Column = ("device", "string", "Where the variant ran: cpu, cuda, cuda:1, mps")
 _DTYPE: Column = ("dtype", "string", "The floating-point format of the data and the answer")
+
+EXTENT_COLUMNS: tuple[Column, ...] = (
+    ("n_samples", "Int64", "Samples of the problem, N; of each regression of a batch"),
+    ("n_features", "Int64", "Features, D"),
+    ("n_outputs", "Int64", "Outputs, M"),
+    ("n_regressions", "Int64", "Independent regressions, B; 1 where the problem is no batch"),
+)
 
 VERDICT_COLUMNS: tuple[Column, ...] = (
     _VARIANT,
@@ -95,6 +106,7 @@ TIMING_COLUMNS: tuple[Column, ...] = (
     _PROBLEM,
     _DEVICE,
     _DTYPE,
+    *EXTENT_COLUMNS,
     ("ns_per_iter", "Float64", "Nanoseconds an iteration: the slope of time against iterations"),
     (
         "ci_low",
@@ -198,7 +210,16 @@ def finding_fields(finding: Finding) -> dict[str, object]:
     }
 
 
-def timing_record(timing: "Timing") -> dict[str, object]:
+def extent_fields(data: "Problem | None") -> dict[str, object]:
+    """The extents of a problem, each missing where it has no data."""
+    names = [name for name, _, _ in EXTENT_COLUMNS]
+    if data is None:
+        return dict.fromkeys(names)
+    *batch, n_samples, n_features = data.x.shape
+    return dict(zip(names, (n_samples, n_features, data.y.shape[-1], math.prod(batch)), strict=True))
+
+
+def timing_record(timing: "Timing", data: "Problem | None" = None) -> dict[str, object]:
     """The timing and the names of its cell as one flat row, in the order of `TIMING_COLUMNS`."""
     verdict = timing.verdict.verdict
     return {
@@ -208,6 +229,7 @@ def timing_record(timing: "Timing") -> dict[str, object]:
         "problem": verdict.problem,
         "device": verdict.device,
         "dtype": verdict.dtype,
+        **extent_fields(data),
         "ns_per_iter": timing.ns_per_iter,
         "ci_low": timing.ci_low,
         "ci_high": timing.ci_high,
@@ -240,13 +262,16 @@ def timing_record(timing: "Timing") -> dict[str, object]:
     }
 
 
-def untimed_record(variant: "Variant", cell: tuple[str, str, str, str], reason: str) -> dict[str, object]:
+def untimed_record(
+    variant: "Variant", cell: tuple[str, str, str, str], reason: str, data: "Problem | None" = None
+) -> dict[str, object]:
     """The row of a proved cell that could not be timed: no numbers, and a note that says why."""
     name, problem, device, dtype = cell
     known = {"variant": name, "backend": variant.backend, "family": variant.family, "problem": problem}
     return (
         dict.fromkeys(column for column, _, _ in TIMING_COLUMNS)
         | known
+        | extent_fields(data)
         | {
             "device": device,
             "dtype": dtype,
@@ -327,7 +352,7 @@ def fault_in(records: Sequence[object], columns: Sequence[Column]) -> str | None
 ADDED_LATER = {
     "peak_memory_bytes", "peak_device_bytes", "bytes_per_iter", "operations_per_iter", "work_class", "limited_by",
     "limit_note", "cold_ns_per_iter", "hot_ns_per_iter", "host_ns_per_iter", "sm_clock_mhz", "cycles_per_iter",
-    "stopped_by",
+    "stopped_by", "n_samples", "n_features", "n_outputs", "n_regressions",
 }  # fmt: skip
 """Columns that runs of an earlier gdbench lack; there they are missing in every row."""
 

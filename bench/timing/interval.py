@@ -86,14 +86,7 @@ def conclude(
     reason = impossible(mean_ns + half_ns, floor_ns()) if floored else None
     if reason is not None:
         return Rejected(reason)
-    low_ns, high_ns = mean_ns - half_ns, mean_ns + half_ns
-    if not full_speed:
-        # What slows the loop slows the variant as much or less: at full speed it may take so much less.
-        low_ns /= slowdown
-    if not agree:
-        # Few launches that differ much bound nothing by themselves, but noise only adds, and by what the loop shows.
-        low_ns = max(low_ns, min(slopes) / max(slowdown, AGREEMENT))
-        high_ns = min(high_ns, max(each.slope_ns for each, _ in usable))
+    low_ns, high_ns = _ends(found, usable, half_ns, slowdown, agree=agree)
     lost, wide = low_ns <= 0, half_ns > width * mean_ns
     if lost or (wide and not last):
         return _lost_in_noise(counting, plan) if last else None
@@ -167,6 +160,30 @@ def _counting(usable: Sequence[_Seen], fewest: int) -> tuple[list[_Seen], bool]:
     # differ.
     at_full_speed = [each.large_ns for each, times in usable if times <= SLOWED]
     return within(max(at_full_speed if len(at_full_speed) > 1 else large_ns[:fewest], default=0.0)), False
+
+
+def _ends(
+    counting: Sequence[_Seen], usable: Sequence[_Seen], half_ns: float, slowdown: float, *, agree: bool
+) -> tuple[float, float]:
+    """The interval: Student's, and what is known beside it where no launch met full speed or they do not agree.
+
+    >>> seen = [(Line(slope_ns, 0.0, slope_ns), 1.8) for slope_ns in (100.0, 130.0, 160.0)]
+    >>> _ends(seen, seen, 40.0, 1.8, agree=True)
+    (50.0, 170.0)
+    >>> _ends(seen, seen, 90.0, 1.25, agree=False)
+    (80.0, 160.0)
+    """
+    slopes = [each.slope_ns for each, _ in counting]
+    mean_ns = statistics.fmean(slopes)
+    low_ns, high_ns = mean_ns - half_ns, mean_ns + half_ns
+    if slowdown > SLOWED:
+        # What slows the loop slows the variant as much or less: at full speed it may take so much less.
+        low_ns /= slowdown
+    if not agree:
+        # Few launches that differ much bound nothing by themselves, but noise only adds, and by what the loop shows.
+        low_ns = max(low_ns, min(slopes) / max(slowdown, AGREEMENT))
+        high_ns = min(high_ns, max(each.slope_ns for each, _ in usable))
+    return low_ns, high_ns
 
 
 def _stop(*, wide: bool, out_of_time: bool) -> Stop:

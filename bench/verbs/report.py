@@ -10,6 +10,7 @@ from bench.exit_codes import NOT_AS_EXPECTED, OK
 from bench.rejudge import Rejudged, rejudge, rejudged_document, summary
 from bench.report.history import summary as history_summary
 from bench.report.terminal import progress, shown
+from bench.runs.costs import costs_fields
 from bench.runs.journal import JOURNAL_NAME, Cells, read_journal
 from bench.runs.layout import latest_run, read_run_file
 from bench.runs.records import run_document
@@ -32,7 +33,8 @@ def main(arguments: Arguments) -> int:
         cells.verdicts[:] = [one.row for one in again]
         code, more = OK if all(one.stands for one in again) else NOT_AS_EXPECTED, rejudged_document(again)
     if arguments.json:
-        write_json(arguments.json, run_document(environment, cells.verdicts, cells.timings) | more)
+        document = run_document(environment, cells.verdicts, cells.timings) | costs_fields(cells.timings)
+        write_json(arguments.json, document | more)
     if arguments.format == "terminal":
         show(arguments, cells.verdicts, cells.timings)
         return code

@@ -17,6 +17,7 @@ from bench.recording import (
 )
 from bench.report.terminal import shown
 from bench.report.text import complain
+from bench.runs.costs import costs_fields
 from bench.runs.layout import refuse_unwritable
 from bench.runs.records import Record, run_document
 from bench.verbs.ci import tell_ci
@@ -59,7 +60,7 @@ def main(arguments: Arguments) -> int:
         console.print(shown(console, f"kept in {folder.path}"), soft_wrap=True)
     if arguments.json:
         told = run_environment(options, harness.measure_limits(()))
-        write_json(arguments.json, run_document(told, done.verdicts, done.timings))
+        write_json(arguments.json, run_document(told, done.verdicts, done.timings) | costs_fields(done.timings))
     tell_ci(arguments, cells, done.verdicts, timings=done.timings, failed_timings=failed)
     return INTERRUPTED if interrupted else code_of(done.verdicts, failed=bool(failed))
 

@@ -5,6 +5,7 @@ from bench.exit_codes import INTERRUPTED
 from bench.harness import Proved
 from bench.recording import run_environment, timing_row
 from bench.report.text import complain
+from bench.runs.costs import costs_fields
 from bench.runs.records import Record, a_row_for_every_cell, timings_document, verdict_record
 from bench.verbs.shown import code_of, finishing, launches, planned, proofs, show, write_json
 
@@ -33,5 +34,5 @@ def main(arguments: Arguments) -> int:
         document = timings_document(
             run_environment(options, harness.measure_limits(())), a_row_for_every_cell(verdicts, timings)
         )
-        write_json(arguments.json, document | {"verdicts": verdicts})
+        write_json(arguments.json, document | {"verdicts": verdicts} | costs_fields(timings))
     return INTERRUPTED if interrupted else code_of(verdicts, failed=failed)

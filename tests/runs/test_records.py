@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from bench.problems.catalogue import find
 from bench.proof.verdict import ProvedVerdict, Status, Verdict
 from bench.runs import records
 from bench.runs.records import (
@@ -49,6 +50,7 @@ VERDICT_FIELDS = [
     "peak_memory_bytes",
     "peak_device_bytes",
 ]
+EXTENTS = ("n_samples", "n_features", "n_outputs", "n_regressions")
 TIMING_FIELDS = [
     "variant",
     "backend",
@@ -56,6 +58,10 @@ TIMING_FIELDS = [
     "problem",
     "device",
     "dtype",
+    "n_samples",
+    "n_features",
+    "n_outputs",
+    "n_regressions",
     "ns_per_iter",
     "ci_low",
     "ci_high",
@@ -154,10 +160,11 @@ def test_a_timing_is_flattened_in_column_order(
     verdict: Callable[..., Verdict], timing_row: Callable[..., dict[str, Any]]
 ) -> None:
     expected = timing_row()
-    own = {name: value for name, value in expected.items() if name not in VERDICT_FIELDS[:6]}
-    row = timing_record(Timing(verdict=ProvedVerdict(verdict()), **own))
+    extents = dict(zip(EXTENTS, (100, 5, 3, 1), strict=True))
+    own = {name: value for name, value in expected.items() if name not in (*VERDICT_FIELDS[:6], *EXTENTS)}
+    row = timing_record(Timing(verdict=ProvedVerdict(verdict()), **own), find("gaussian").problem)
     assert list(row) == TIMING_FIELDS
-    assert row == expected
+    assert row == expected | extents
     assert fault_in([row], TIMING_COLUMNS) is None
 
 
