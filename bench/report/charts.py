@@ -1,17 +1,26 @@
 """The drawings of the HTML page: SVG, one for light and one for dark paper, drawn by altair without a network."""
 
-import io
 import math
 import statistics
-from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib import import_module
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from bench.errors import UnavailableError
 from bench.report import figures, history, tables
+from bench.report.paper import (
+    CHARACTER,
+    DARK,
+    LIGHT,
+    LONGEST_NAME,
+    TICK_LABEL,
+    Drawing,
+    Paper,
+    data_uri,
+    finished,
+    needed,
+    ticks,
+)
 from bench.report.tables import Record
 from bench.report.text import printable
 
@@ -28,66 +37,9 @@ MARKS = (
 )
 """The shape of each device and dtype in a drawing, and the character that stands for it in the legend."""
 
-_FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
-_WIDTH = 360
 _ROW = 16
-# The reader's font is not the one that altair measures; room is left for the wider of the two.
-_CHARACTER = 7.0
-_LONGEST_NAME = 24
 _GAP = 8
-# Only powers of ten are named where the steps between them would collide.
-_TICK_LABEL = """
-crowded && abs(log(datum.value) / LN10 - round(log(datum.value) / LN10)) > 0.01 ? ''
-: datum.value >= 1e9 ? format(datum.value / 1e9, '~g') + ' s'
-: datum.value >= 1e6 ? format(datum.value / 1e6, '~g') + ' ms'
-: datum.value >= 1e3 ? format(datum.value / 1e3, '~g') + ' µs'
-: format(datum.value, '~g') + ' ns'
-"""
 _MOST_POINTS = 60
-
-
-@dataclass(frozen=True, slots=True)
-class Paper:
-    """Colours of the drawings.
-
-    Attributes:
-        ink: names and numbers.
-        faint: axes and the lines behind.
-        lanes: one for each device and dtype, in turn.
-        good: the proved iterates.
-        fault: the wrong ones.
-    """
-
-    ink: str
-    faint: str
-    lanes: tuple[str, ...]
-    good: str
-    fault: str
-
-
-LIGHT = Paper(
-    "#33322e", "#d9d6cd", ("#1f5f99", "#b3541e", "#2f7a4f", "#7a4a9e", "#946800", "#a8325a"), "#1d6b3c", "#a1340f"
-)
-DARK = Paper(
-    "#d8d5cc", "#45443f", ("#7fb8ee", "#f0a070", "#74c797", "#c3a0e6", "#d9b45a", "#f08fb0"), "#6fcf97", "#ff9d76"
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Drawing:
-    """One picture in both colours.
-
-    Attributes:
-        title: what it shows, as its heading.
-        alternative: what it shows, in a sentence for those who do not see it.
-        light: data URI for light paper.
-        dark: data URI for dark paper.
-    """
-
-    title: str
-    alternative: str
-    light: str
-    dark: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,20 +59,6 @@ class Story:
     points: tuple[Record, ...]
 
 
-def needed(module: str) -> Any:
-    """A module of the extra ``html``.
-
-    Raises:
-        UnavailableError: it is not installed.
-    """
-    try:
-        return import_module(module)
-    except ImportError as error:
-        raise UnavailableError(
-            f"the HTML page needs {module}, which is not installed here ({error}): pip install 'gdbench[html]'"
-        ) from error
-
-
 def timing_drawings(timings: Sequence[Record]) -> list[Drawing]:
     """One drawing a problem: the time of an iteration of each variant, on the same logarithmic axis in all."""
     drawn = [timing for timing in timings if 0 < timing["ns_per_iter"] < math.inf]
@@ -132,14 +70,14 @@ def timing_drawings(timings: Sequence[Record]) -> list[Drawing]:
     # An interval that is wider than this leaves the picture.
     ends = (float(timing["ci_high"]) for timing in drawn)
     most = max([1.2 * slowest, *(min(end, 5 * slowest) for end in ends if math.isfinite(end))])
-    margin = _CHARACTER * min(_LONGEST_NAME, max(len(printable(timing["variant"])) for timing in drawn))
-    column = _GAP + _CHARACTER * max(len(_time_words(timing)) for timing in drawn)
+    margin = CHARACTER * min(LONGEST_NAME, max(len(printable(timing["variant"])) for timing in drawn))
+    column = _GAP + CHARACTER * max(len(_time_words(timing)) for timing in drawn)
     drawings = []
     for problem in tables.distinct(drawn, "problem"):
         rows = [timing for timing in drawn if timing["problem"] == problem]
         points = [_timing_point(timing, least, most) for timing in rows]
         charts = [_timing_chart(points, lanes, (least, most), (margin, column), paper) for paper in (LIGHT, DARK)]
-        light, dark = map(_data_uri, charts)
+        light, dark = map(data_uri, charts)
         spoken = "; ".join(f"{row['variant']} {tables.lane(row)} {tables.time_words(row)}" for row in rows)
         drawings.append(Drawing(problem, f"Time of one iteration on {problem}: {spoken}", light, dark))
     return drawings
@@ -168,7 +106,7 @@ def story_drawing(story: Story) -> Drawing:
         f"{story.component} after n iterations: {story.proved['variant']} lies on the exact iterates, "
         f"{story.wrong['variant']} does not"
     )
-    light, dark = (_data_uri(_story_chart(story, paper)) for paper in (LIGHT, DARK))
+    light, dark = (data_uri(_story_chart(story, paper)) for paper in (LIGHT, DARK))
     return Drawing(title, alternative, light, dark)
 
 
@@ -179,7 +117,7 @@ def history_drawing(line: "Line") -> Drawing:
     spoken = "; ".join(changes) or "no step"
     seen = f"{figures.count(len(line.points), 'run')}, the latest {history.latest(line)}"
     alternative = f"Time of one iteration of {history.cell(line)} over {seen}: {spoken}"
-    light, dark = (_data_uri(_history_chart(line, paper)) for paper in (LIGHT, DARK))
+    light, dark = (data_uri(_history_chart(line, paper)) for paper in (LIGHT, DARK))
     return Drawing(f"{printable(variant)} on {printable(problem)}: {history.latest(line)}", alternative, light, dark)
 
 
@@ -200,8 +138,8 @@ def _history_chart(line: "Line", paper: Paper) -> Any:
     changes = [{"run": step.first - 0.5, "ns": most, "words": history.change(step.ratio)} for step in line.steps]
     days = {run: f"{point.run.started:%Y-%m-%d}" for run, point in enumerate(line.points)}
     ends = sorted({0, len(times) - 1})
-    ticks, crowded = _ticks(least, most)
-    logarithmic = len(ticks) > 2
+    values, crowded = ticks(least, most)
+    logarithmic = len(values) > 2
     across = alt.X(
         "run:Q",
         scale=alt.Scale(domain=[-0.7, len(times) - 0.3], nice=False, zero=False),
@@ -215,8 +153,8 @@ def _history_chart(line: "Line", paper: Paper) -> Any:
         "ns:Q",
         scale=alt.Scale(type="log" if logarithmic else "linear", domain=[least, most], nice=False, zero=False),
         axis=alt.Axis(
-            title=None, labelExpr=_TICK_LABEL.replace("crowded", str(logarithmic and crowded).lower()), minExtent=55,
-            **({"values": ticks} if logarithmic else {"tickCount": 4}),
+            title=None, labelExpr=TICK_LABEL.replace("crowded", str(logarithmic and crowded).lower()), minExtent=55,
+            **({"values": values} if logarithmic else {"tickCount": 4}),
         ),
     )  # fmt: skip
     data = {name: alt.Chart(alt.Data(values=rows)) for name, rows in
@@ -237,7 +175,7 @@ def _history_chart(line: "Line", paper: Paper) -> Any:
                 x=across, y=upwards, text="words:N"
             ),
         ]  # fmt: skip
-    return _finished(alt.layer(*layers), paper, 150)
+    return finished(alt.layer(*layers), paper, 150)
 
 
 def _timing_point(timing: Record, least: float, most: float) -> dict[str, Any]:
@@ -271,11 +209,11 @@ def _timing_chart(
     variants = list(dict.fromkeys(point["variant"] for point in points))
     scale = {"domain": names, "range": [paper.lanes[index % len(paper.lanes)] for index in range(len(names))]}
     shapes = {"domain": names, "range": [MARKS[index % len(MARKS)][0] for index in range(len(names))]}
-    ticks, crowded = _ticks(*domain)
+    values, crowded = ticks(*domain)
     across = alt.X(
         "ns:Q",
         scale=alt.Scale(type="log", domain=list(domain), nice=False, rangeMax=alt.ExprRef(f"width - {column}")),
-        axis=alt.Axis(values=ticks, labelExpr=_TICK_LABEL.replace("crowded", str(crowded).lower()), title=None),
+        axis=alt.Axis(values=values, labelExpr=TICK_LABEL.replace("crowded", str(crowded).lower()), title=None),
     )
     down = alt.Scale(domain=variants, paddingInner=0.15)
     rows = {
@@ -294,7 +232,7 @@ def _timing_chart(
         x=alt.value(alt.ExprRef(f"width - {column - _GAP}")), text="words:N", **rows
     )
     height = len(variants) * max(22, _ROW * len(names) + 6) + 30
-    return _finished(spread + dots + words, paper, height)
+    return finished(spread + dots + words, paper, height)
 
 
 def _story_chart(story: Story, paper: Paper) -> Any:
@@ -333,44 +271,7 @@ def _story_chart(story: Story, paper: Paper) -> Any:
             "kind:N", scale=alt.Scale(domain=["proved", "wrong"], range=[paper.good, paper.fault]), legend=None
         ),
     )
-    return _finished(line + dots, paper, 260, width=460)
-
-
-def _finished(chart: Any, paper: Paper, height: int, width: int = _WIDTH) -> Any:
-    alt = needed("altair")
-    return (
-        chart.properties(
-            width=width,
-            height=height,
-            background="transparent",
-            padding=4,
-            autosize=alt.AutoSizeParams(type="fit", contains="padding"),
-        )
-        .configure(font=_FONT)
-        .configure_view(stroke=None)
-        .configure_axis(
-            labelColor=paper.ink, titleColor=paper.ink, labelFontSize=12, titleFontSize=12, titleFontWeight="normal",
-            domainColor=paper.faint, tickColor=paper.faint, gridColor=paper.faint, gridOpacity=0.7,
-            labelLimit=_CHARACTER * _LONGEST_NAME,
-        )
-    )  # fmt: skip
-
-
-def _data_uri(chart: Any) -> str:
-    needed("vl_convert")
-    svg = io.StringIO()
-    chart.save(svg, format="svg")
-    # Only as an image: in one, nothing that a name might smuggle in can act.
-    return f"data:image/svg+xml;base64,{b64encode(svg.getvalue().encode()).decode('ascii')}"
-
-
-def _ticks(least: float, most: float) -> tuple[list[float], bool]:
-    """The steps of a logarithmic axis, and whether there are too many to name each."""
-    decades = math.log10(most / least)
-    powers = range(math.floor(math.log10(least)), math.ceil(math.log10(most)) + 1)
-    steps = (1, 2, 5) if decades < 1.5 else (1, 3) if decades < 3.5 else (1,)
-    ticks = [step * 10.0**power for power in powers for step in steps]
-    return [tick for tick in ticks if 0.999 * least <= tick <= most], decades > 2
+    return finished(line + dots, paper, 260, width=460)
 
 
 def _step_below(value: float) -> float:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.report import charts, costs, figures, history, tables
+from bench.report import charts, cost_charts, costs, figures, history, paper, tables
 from bench.report.tables import Record
 from bench.report.text import printable
 
@@ -50,6 +50,7 @@ def html_report(
         limit_grids=tables.limit_grids(timings),
         limits_legend=tables.LIMITS_LEGEND,
         limit_notes=tables.limit_notes(timings),
+        cost_drawings=cost_charts.cost_drawings(timings),
         cost_listings=costs.listings(timings),
         cost_headings=costs.HEADINGS,
         costs_title=costs.TITLE,
@@ -87,14 +88,14 @@ def history_page(told: "History", advice: str) -> str:
 
 
 def _page(template: str, **values: object) -> str:
-    jinja2 = charts.needed("jinja2")
+    jinja2 = paper.needed("jinja2")
     loader = jinja2.FileSystemLoader(Path(__file__).parent)
     # Whatever the template writes passes through `printable` and is then escaped; no expression can forget either.
     templates = jinja2.Environment(
         loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, finalize=_finalized, trim_blocks=True,
         lstrip_blocks=True,
     )  # fmt: skip
-    page: str = templates.get_template(template).render(light=charts.LIGHT, dark=charts.DARK, **values)
+    page: str = templates.get_template(template).render(light=paper.LIGHT, dark=paper.DARK, **values)
     return page
 
 

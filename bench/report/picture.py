@@ -14,7 +14,7 @@ import numpy as np
 from bench.errors import UsageError
 from bench.proof.story import Story, Watched
 from bench.proof.verdict import Status
-from bench.report.charts import needed
+from bench.report.paper import needed
 from bench.report.plane import WIDEST_DETOUR, WIDTH, View, apart, contours, path_rows, view_of
 from bench.report.text import printable
 

@@ -1,6 +1,7 @@
 """Cost against size, and where a device overtakes, on every face."""
 
 import io
+from base64 import b64decode
 from collections.abc import Callable
 from importlib.util import find_spec
 from typing import Any
@@ -8,7 +9,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from bench.report import costs, terminal
+from bench.report import cost_charts, costs, terminal
 from bench.report.html import html_report
 from bench.report.markdown import markdown_report
 
@@ -67,12 +68,39 @@ def test_markdown_has_it(swept: list[Row]) -> None:
     assert NO_POWER in text
 
 
-@pytest.mark.skipif(find_spec("jinja2") is None, reason="the page needs jinja2")
-def test_the_page_has_it(swept: list[Row]) -> None:
+@pytest.mark.skipif(find_spec("altair") is None, reason="the page needs gdbench[html]")
+def test_the_page_has_it_and_draws_it(swept: list[Row]) -> None:
     page = html_report({}, [], swept, [])
     assert "6.00 µs + 2.00 ns · N^p" in page
     assert OVERTAKING in page
     assert NO_POWER in page
+    (drawing,) = cost_charts.cost_drawings(swept)
+    assert drawing.light in page
+    assert drawing.dark in page
+    assert drawing.alternative in page
+
+
+@pytest.mark.skipif(find_spec("altair") is None, reason="the page needs gdbench[html]")
+def test_a_drawing_has_the_times_and_the_curves_of_all_devices(swept: list[Row]) -> None:
+    (drawing,) = cost_charts.cost_drawings(swept)
+    svg = b64decode(drawing.light.partition(",")[2]).decode()
+    for words in (
+        "numpy-analytic, cpu",
+        "torch-manual, cpu",
+        "torch-manual, cuda",
+        "numpy-matmul, cpu",
+        "10,000",
+        "1 ms",
+    ):
+        assert f">{words}<" in svg
+    assert "torch-manual, cuda 150 µs at N = 10 to 160 µs at N = 1,000,000" in drawing.alternative
+
+
+@pytest.mark.skipif(find_spec("altair") is None, reason="the page needs gdbench[html]")
+def test_a_wide_interval_leaves_a_drawing(swept: list[Row]) -> None:
+    drawn = cost_charts.cost_drawings([row | {"ci_low": 1e-9, "ci_high": 1e30} for row in swept[:6]])
+    assert len(drawn) == 1
+    assert "Infinity" not in b64decode(drawn[0].light.partition(",")[2]).decode()
 
 
 def test_a_run_of_one_size_says_nothing_of_it(make_timing: Callable[..., Row]) -> None:

@@ -14,7 +14,7 @@ for needed in ("jinja2", "altair", "vl_convert"):
     pytest.importorskip(needed, reason=f"{needed} is not installed: pip install 'gdbench[html]'")
 
 from bench.errors import UnavailableError
-from bench.report import charts, tables
+from bench.report import charts, paper, tables
 from bench.report.html import html_report
 
 Row = dict[str, Any]
@@ -110,8 +110,8 @@ def test_drawings_are_svg_for_both_papers_with_words_beside_them(page: str) -> N
     assert len(drawn) == 6
     for svg in drawn:
         assert ElementTree.fromstring(svg).tag.endswith("svg")
-    assert charts.LIGHT.ink in drawn[0]
-    assert charts.DARK.ink in drawn[1]
+    assert paper.LIGHT.ink in drawn[0]
+    assert paper.DARK.ink in drawn[1]
     spoken = [value for name, value in reader.attributes if name == "alt"]
     assert all(spoken)
     assert any("torch-bmm cuda float32" in words for words in spoken)
