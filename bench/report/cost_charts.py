@@ -17,6 +17,8 @@ from bench.timing.growth import Growth
 _CURVE_POINTS = 60
 _ROOM = 1.3
 _LEGEND_ROW = 18
+# The reader's font may be wider than the one that altair measures.
+_LEGEND_GAP = 40
 
 
 def cost_drawings(timings: Sequence[Record]) -> list[Drawing]:
@@ -67,11 +69,12 @@ def _chart(named: dict[str, Cost], paper: Paper) -> Any:
     colours = {"domain": names, "range": [paper.lanes[index % len(paper.lanes)] for index in range(len(names))]}
     shapes = {"domain": names, "range": [MARKS[index % len(MARKS)][0] for index in range(len(names))]}
     legend = alt.Legend(
-        orient="bottom", title=None, columns=2, labelColor=paper.ink, labelFontSize=12, labelLimit=160, symbolOpacity=1
-    )
+        orient="bottom", title=None, columns=2, columnPadding=_LEGEND_GAP, labelColor=paper.ink, labelFontSize=12,
+        labelLimit=160, symbolOpacity=1,
+    )  # fmt: skip
     x = alt.X(
         "size:Q", scale=alt.Scale(type="log", domain=list(across), nice=False),
-        axis=alt.Axis(values=steps, title=symbol, labelExpr="format(datum.value, ',')", labelOverlap=True),
+        axis=alt.Axis(values=steps, title=symbol, labelExpr="format(datum.value, '~s')"),
     )  # fmt: skip
     y = alt.Y(
         "ns:Q", scale=alt.Scale(type="log", domain=list(upwards), nice=False),
