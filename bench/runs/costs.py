@@ -12,6 +12,9 @@ from bench.timing.growth import Growth, Overtaking, Point, growth, overtaking
 EXTENTS = {"n_samples": "N", "n_features": "D", "n_outputs": "M", "n_regressions": "B"}
 """The extents of a problem, by their columns; in lower case the symbols are the keys of a generated problem's spec."""
 
+_PLAUSIBLE_NS = (1e-3, 1e18)
+"""A file may hold any number; one outside these is no time of an iteration, and no curve goes through it."""
+
 FEWEST_SIZES = 3
 """With fewer a series is nothing that somebody asked for."""
 
@@ -81,7 +84,7 @@ def series(timings: Sequence[Record]) -> list[Series]:
     points: dict[tuple[str, str, str, str, str], dict[int, Point]] = defaultdict(dict)
     for row in timings:
         times = [_number(row.get(name)) for name in ("ns_per_iter", "ci_low", "ci_high")]
-        if not min(times) > 0:
+        if not _PLAUSIBLE_NS[0] <= min(times) <= max(times) <= _PLAUSIBLE_NS[1]:
             continue
         for extent, symbol in EXTENTS.items():
             size = _number(row.get(extent))

@@ -107,6 +107,8 @@ def growth(points: Mapping[int, Point]) -> Growth | str:
     grid = np.linspace(*POWERS, _GRID)
     power = _least_at(distance, grid)
     (fixed_ns, factor), least = _fitted(scaled, times, power)
+    if not factor > 0:
+        return "the times do not grow with the size"
     halves = np.array([(point.high_ns - point.low_ns) / 2 / point.ns for point in known])
     noise = max(least / (len(sizes) - 3), float(np.mean((halves / _SDS_IN_HALF) ** 2)))
     allowed = least + noise * _students(len(sizes) - 3) ** 2

@@ -55,6 +55,13 @@ def test_a_cell_without_a_time_or_of_an_earlier_run_is_in_no_series() -> None:
     assert series([untimed, earlier, of_a_frame, row("gaussian:n=80", 1.0)]) == []
 
 
+@pytest.mark.parametrize("ns", [0.0, -1.0, 1e-310, 1e300, float("inf")])
+def test_a_number_that_is_no_time_is_in_no_series(ns: float) -> None:
+    rows = swept("n", (10, 20, 40, 80, 160))
+    assert [list(one.points) for one in series([rows[0] | {"ns_per_iter": ns}, *rows[1:]])] == [[20, 40, 80, 160]]
+    assert series([one | {"ci_low": ns} for one in rows]) == []
+
+
 def test_two_sizes_are_no_series_to_speak_of() -> None:
     assert costs(swept("n", (10, 20))) == []
 

@@ -54,6 +54,10 @@ def test_what_does_not_grow_has_no_power() -> None:
     assert found == f"the longest time is 1.02 times the shortest, and a power needs {LEAST_GROWTH}"
 
 
+def test_what_becomes_quicker_with_the_size_has_no_power() -> None:
+    assert growth(timed(DECADES, lambda n: 6_000.0 / n**0.1)) == "the times do not grow with the size"
+
+
 def test_few_sizes_have_no_power() -> None:
     assert growth(timed(DECADES[:4], float)) == "4 sizes are timed, and a power needs 5"
 
