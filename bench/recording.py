@@ -20,6 +20,7 @@ from bench.runs.inputs import MAY_CHANGE, changes, environment_changes, inputs_o
 from bench.runs.journal import Cells
 from bench.runs.layout import read_run_file, replace_file
 from bench.runs.records import Record, cell_of, timing_record, untimed_record, verdict_record
+from bench.timing.limits.work import Shape
 from bench.timing.record import Timing
 
 
@@ -132,10 +133,11 @@ def finish_run(folder: RunFolder, *, interrupted: bool = False) -> tuple[Cells, 
 
 def timing_row(timed: Timed) -> Record:
     """The row of a timed cell; where there is no timing, its numbers are missing and its note says why."""
+    shape = None if timed.cell.data is None else Shape.of(timed.cell.data)
     if isinstance(timed.outcome, Timing):
-        return timing_record(timed.outcome, timed.cell.data)
+        return timing_record(timed.outcome, shape)
     reason = timed.outcome.message if isinstance(timed.outcome, Failure) else timed.outcome.reason
-    return untimed_record(timed.cell.variant, timed.cell.key, reason, timed.cell.data)
+    return untimed_record(timed.cell.variant, timed.cell.key, reason, shape)
 
 
 def iterate_records(proved: Proved) -> list[Record]:

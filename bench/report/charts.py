@@ -13,29 +13,20 @@ from bench.report.paper import (
     DARK,
     LIGHT,
     LONGEST_NAME,
-    TICK_LABEL,
     Drawing,
     Paper,
     data_uri,
     finished,
     needed,
+    tick_label,
     ticks,
+    told_apart,
 )
 from bench.report.tables import Record
 from bench.report.text import printable
 
 if TYPE_CHECKING:
     from bench.runs.history import Line
-
-MARKS = (
-    ("circle", "●"),
-    ("diamond", "◆"),
-    ("square", "■"),
-    ("triangle-up", "▲"),
-    ("cross", "✚"),
-    ("triangle-down", "▼"),
-)
-"""The shape of each device and dtype in a drawing, and the character that stands for it in the legend."""
 
 _ROW = 16
 _GAP = 8
@@ -153,7 +144,7 @@ def _history_chart(line: "Line", paper: Paper) -> Any:
         "ns:Q",
         scale=alt.Scale(type="log" if logarithmic else "linear", domain=[least, most], nice=False, zero=False),
         axis=alt.Axis(
-            title=None, labelExpr=TICK_LABEL.replace("crowded", str(logarithmic and crowded).lower()), minExtent=55,
+            title=None, labelExpr=tick_label(crowded=logarithmic and crowded), minExtent=55,
             **({"values": values} if logarithmic else {"tickCount": 4}),
         ),
     )  # fmt: skip
@@ -207,13 +198,12 @@ def _timing_chart(
     margin, column = columns
     names = [printable(lane) for lane in lanes]
     variants = list(dict.fromkeys(point["variant"] for point in points))
-    scale = {"domain": names, "range": [paper.lanes[index % len(paper.lanes)] for index in range(len(names))]}
-    shapes = {"domain": names, "range": [MARKS[index % len(MARKS)][0] for index in range(len(names))]}
+    scale, shapes = told_apart(names, paper)
     values, crowded = ticks(*domain)
     across = alt.X(
         "ns:Q",
         scale=alt.Scale(type="log", domain=list(domain), nice=False, rangeMax=alt.ExprRef(f"width - {column}")),
-        axis=alt.Axis(values=values, labelExpr=TICK_LABEL.replace("crowded", str(crowded).lower()), title=None),
+        axis=alt.Axis(values=values, labelExpr=tick_label(crowded=crowded), title=None),
     )
     down = alt.Scale(domain=variants, paddingInner=0.15)
     rows = {

@@ -7,11 +7,9 @@ from typing import Any
 import numpy as np
 
 from bench.report import figures
-from bench.report.charts import MARKS
-from bench.report.paper import DARK, LIGHT, TICK_LABEL, Drawing, Paper, data_uri, finished, needed, ticks
-from bench.report.tables import Record
+from bench.report.paper import DARK, LIGHT, Drawing, Paper, data_uri, finished, needed, tick_label, ticks, told_apart
 from bench.report.text import printable
-from bench.runs.costs import Cost, costs
+from bench.runs.costs import Cost
 from bench.timing.growth import Growth
 
 _CURVE_POINTS = 60
@@ -21,13 +19,13 @@ _LEGEND_ROW = 18
 _LEGEND_GAP = 40
 
 
-def cost_drawings(timings: Sequence[Record]) -> list[Drawing]:
+def cost_drawings(found: Sequence[Cost]) -> list[Drawing]:
     """One drawing for the problems that differ in one extent, and a dtype: every variant on every device."""
     together: dict[tuple[str, str, str], list[Cost]] = defaultdict(list)
-    for cost in costs(timings):
+    for cost in found:
         together[cost.series.problem, cost.series.dtype, cost.series.symbol].append(cost)
     return [
-        _drawing(f"{problem} ({dtype}), by {symbol}", found) for (problem, dtype, symbol), found in together.items()
+        _drawing(f"{problem} ({dtype}), by {symbol}", alike) for (problem, dtype, symbol), alike in together.items()
     ]
 
 
@@ -66,8 +64,7 @@ def _chart(named: dict[str, Cost], paper: Paper) -> Any:
     levels, crowded = ticks(*upwards)
     [symbol] = {cost.series.symbol for cost in named.values()}
     names = list(named)
-    colours = {"domain": names, "range": [paper.lanes[index % len(paper.lanes)] for index in range(len(names))]}
-    shapes = {"domain": names, "range": [MARKS[index % len(MARKS)][0] for index in range(len(names))]}
+    colours, shapes = told_apart(names, paper)
     legend = alt.Legend(
         orient="bottom", title=None, columns=2, columnPadding=_LEGEND_GAP, labelColor=paper.ink, labelFontSize=12,
         labelLimit=160, symbolOpacity=1,
@@ -78,7 +75,7 @@ def _chart(named: dict[str, Cost], paper: Paper) -> Any:
     )  # fmt: skip
     y = alt.Y(
         "ns:Q", scale=alt.Scale(type="log", domain=list(upwards), nice=False),
-        axis=alt.Axis(values=levels, labelExpr=TICK_LABEL.replace("crowded", str(crowded).lower()), title=None),
+        axis=alt.Axis(values=levels, labelExpr=tick_label(crowded=crowded), title=None),
     )  # fmt: skip
     colour = alt.Color("name:N", scale=alt.Scale(**colours), legend=legend)
     seen = alt.Chart(alt.Data(values=points))

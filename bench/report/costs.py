@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from bench.report import figures
 from bench.report.tables import Group, Record
-from bench.runs.costs import Series, costs, crossings
+from bench.runs.costs import Cost, Crossing, Series, costs, crossings, series
 from bench.timing.growth import POWERS, Growth
 
 TITLE = "Cost against size"
@@ -26,28 +26,52 @@ class Listing:
     rows: tuple[tuple[str, ...], ...]
 
 
-def listings(timings: Sequence[Record]) -> list[Listing]:
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What the faces say of timings by size.
+
+    Attributes:
+        found: the series of three sizes or more, for the drawings.
+        listings: those whose growth is known.
+        unknown: those of whose growth nothing can be said.
+        overtakings: where other devices become faster than the CPU.
+    """
+
+    found: list[Cost]
+    listings: list[Listing]
+    unknown: list[Group]
+    overtakings: list[Group]
+
+
+def told(timings: Sequence[Record]) -> Told:
+    """All of it, with each curve fitted once."""
+    every = series(timings)
+    found = costs(every)
+    return Told(found, _listings(found), _unknown(found), _overtakings(crossings(every)))
+
+
+def _listings(found_costs: Sequence[Cost]) -> list[Listing]:
     """Every series whose growth is known; those on the same problems, device and dtype in one listing."""
     found: dict[str, list[tuple[str, ...]]] = {}
-    for cost in costs(timings):
+    for cost in found_costs:
         if isinstance(cost.found, Growth):
             found.setdefault(_title(cost.series), []).append(_row(cost.series, cost.found))
     return [Listing(title, tuple(rows)) for title, rows in found.items()]
 
 
-def unknown(timings: Sequence[Record]) -> list[Group]:
+def _unknown(found_costs: Sequence[Cost]) -> list[Group]:
     """The series of whose growth nothing can be said; the same reason once."""
     found: dict[str, list[str]] = {}
-    for cost in costs(timings):
+    for cost in found_costs:
         if isinstance(cost.found, str):
             found.setdefault(f"no power of {cost.series.symbol}: {cost.found}", []).append(_where(cost.series))
     return [Group("", reason, "", tuple(where)) for reason, where in found.items()]
 
 
-def overtakings(timings: Sequence[Record]) -> list[Group]:
+def _overtakings(found_crossings: Sequence[Crossing]) -> list[Group]:
     """Where other devices become faster than the CPU, a group for each."""
     groups = []
-    for one in crossings(timings):
+    for one in found_crossings:
         symbol, found = one.device.symbol, one.found
         reason = (
             f"{one.device.device} overtakes {one.cpu.device} between {symbol} = {found.before:,} and {found.after:,}, "

@@ -31,7 +31,7 @@ def html_report(
         UnavailableError: jinja2, altair or vl-convert is not installed.
     """
     untimed, timings = tables.untimed(timings), tables.timed(timings)
-    story = charts.story_of(verdicts, iterates)
+    story, sized = charts.story_of(verdicts, iterates), costs.told(timings)
     return _page(
         "page.html.j2",
         headline=_headline(verdicts),
@@ -44,21 +44,21 @@ def html_report(
         story_drawing=charts.story_drawing(story) if story else None,
         story_labels=[tables.label(story.proved), tables.label(story.wrong)] if story else [],
         timing_drawings=charts.timing_drawings(timings),
-        legend=[(lane, charts.MARKS[index % len(charts.MARKS)][1]) for index, lane in enumerate(tables.lanes(timings))],
+        legend=[(lane, paper.MARKS[index % len(paper.MARKS)][1]) for index, lane in enumerate(tables.lanes(timings))],
         timing_grids=tables.timing_grids(timings),
         ratio_grids=tables.ratio_grids(timings),
         limit_grids=tables.limit_grids(timings),
         limits_legend=tables.LIMITS_LEGEND,
         limit_notes=tables.limit_notes(timings),
-        cost_drawings=cost_charts.cost_drawings(timings),
-        cost_listings=costs.listings(timings),
+        cost_drawings=cost_charts.cost_drawings(sized.found),
+        cost_listings=sized.listings,
         cost_headings=costs.HEADINGS,
         costs_title=costs.TITLE,
         overtaking_title=costs.OVERTAKING_TITLE,
         unknown_title=costs.UNKNOWN_TITLE,
         costs_legend=costs.LEGEND,
-        overtakings=costs.overtakings(timings),
-        no_curve=costs.unknown(timings),
+        overtakings=sized.overtakings,
+        no_curve=sized.unknown,
         fastest_legend=tables.FASTEST_LEGEND if tables.marked_fastest(timings) else "",
         notes=tables.notes(timings),
         untimed=untimed,

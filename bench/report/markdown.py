@@ -77,15 +77,15 @@ def _grids(heading: str, grids: Sequence[Grid]) -> list[str]:
 
 
 def _costs(timings: Sequence[Record]) -> list[str]:
-    listings = costs.listings(timings)
-    sections = [f"### {costs.TITLE}"] if listings else []
-    for listing in listings:
+    told = costs.told(timings)
+    sections = [f"### {costs.TITLE}"] if told.listings else []
+    for listing in told.listings:
         sections += [f"**{markdown(listing.title)}**", _table(costs.HEADINGS, listing.rows)]
-    sections += [markdown(costs.LEGEND)] if listings else []
+    sections += [markdown(costs.LEGEND)] if told.listings else []
     return [
         *sections,
-        *_groups(costs.OVERTAKING_TITLE, costs.overtakings(timings)),
-        *_groups(costs.UNKNOWN_TITLE, costs.unknown(timings)),
+        *_groups(costs.OVERTAKING_TITLE, told.overtakings),
+        *_groups(costs.UNKNOWN_TITLE, told.unknown),
     ]
 
 

@@ -3,11 +3,22 @@
 import io
 import math
 from base64 import b64encode
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
 from bench.errors import UnavailableError
+
+MARKS = (
+    ("circle", "●"),
+    ("diamond", "◆"),
+    ("square", "■"),
+    ("triangle-up", "▲"),
+    ("cross", "✚"),
+    ("triangle-down", "▼"),
+)
+"""The shape of each device and dtype in a drawing, and the character that stands for it in the legend."""
 
 _FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
 _WIDTH = 360
@@ -16,7 +27,7 @@ CHARACTER = 7.0
 LONGEST_NAME = 24
 
 # Only powers of ten are named where the steps between them would collide.
-TICK_LABEL = """
+_TICK_LABEL = """
 crowded && abs(log(datum.value) / LN10 - round(log(datum.value) / LN10)) > 0.01 ? ''
 : datum.value >= 1e9 ? format(datum.value / 1e9, '~g') + ' s'
 : datum.value >= 1e6 ? format(datum.value / 1e6, '~g') + ' ms'
@@ -120,3 +131,15 @@ def ticks(least: float, most: float) -> tuple[list[float], bool]:
     steps = (1, 2, 5) if decades < 1.5 else (1, 3) if decades < 3.5 else (1,)
     ticks = [step * 10.0**power for power in powers for step in steps]
     return [tick for tick in ticks if 0.999 * least <= tick <= most], decades > 2
+
+
+def tick_label(*, crowded: bool) -> str:
+    """The expression that names the steps of an axis of times."""
+    return _TICK_LABEL.replace("crowded", str(crowded).lower())
+
+
+def told_apart(names: Sequence[str], paper: Paper) -> tuple[dict[str, Any], dict[str, Any]]:
+    """A colour and a shape for each name, in turn: two scales."""
+    colours = [paper.lanes[index % len(paper.lanes)] for index in range(len(names))]
+    shapes = [MARKS[index % len(MARKS)][0] for index in range(len(names))]
+    return {"domain": names, "range": colours}, {"domain": names, "range": shapes}

@@ -98,21 +98,15 @@ def _print_limits(console: Console, timings: Sequence[Record]) -> None:
 
 
 def _print_costs(console: Console, timings: Sequence[Record]) -> None:
-    listings = costs.listings(timings)
-    if listings:
+    told = costs.told(timings)
+    if told.listings:
         console.print(shown(console, costs.TITLE, "bold"))
-    for listing in listings:
-        table = _table(console, listing.title)
-        for heading in costs.HEADINGS:
-            table.add_column(heading, overflow="fold")
-        for row in listing.rows:
-            table.add_row(*(shown(console, words) for words in row))
-        _print_tables(console, table)
-    if listings:
+    _print_tables(console, *(_listing(console, one.title, costs.HEADINGS, one.rows) for one in told.listings))
+    if told.listings:
         console.print(shown(console, costs.LEGEND, "dim"))
         console.print()
-    _print_groups(console, costs.OVERTAKING_TITLE, costs.overtakings(timings), "plain")
-    _print_groups(console, costs.UNKNOWN_TITLE, costs.unknown(timings), "declined")
+    _print_groups(console, costs.OVERTAKING_TITLE, told.overtakings, "plain")
+    _print_groups(console, costs.UNKNOWN_TITLE, told.unknown, "declined")
 
 
 def shown(console: Console, words: str, style: str = "") -> Text:
@@ -142,13 +136,13 @@ def comparison_table(console: Console, rows: Sequence[Record]) -> None:
 def variant_table(console: Console, variants: "Sequence[Variant]") -> None:
     """Print the registered variants for ``gdbench list``."""
     rows = [(item.name, item.backend, item.family, item.expect or "proved", _about(item)) for item in variants]
-    _print_listing(console, ("variant", "backend", "family", "expect", "summary, target"), rows)
+    console.print(_listing(console, "", ("variant", "backend", "family", "expect", "summary, target"), rows))
 
 
 def problem_table(console: Console, problems: "Sequence[Entry]") -> None:
     """Print the problems of the catalogue for ``gdbench list``; a mark says which a plain run uses."""
     rows = [(item.name, "✓" if item.default else "", f"{item.summary} [{item.source}]") for item in problems]
-    _print_listing(console, ("problem", "default", "summary [source]"), rows)
+    console.print(_listing(console, "", ("problem", "default", "summary [source]"), rows))
 
 
 def selftest_table(console: Console, rows: "Sequence[Row]") -> None:
@@ -347,13 +341,13 @@ def _print_groups(console: Console, heading: str, groups: Sequence[Group], tone:
     console.print()
 
 
-def _print_listing(console: Console, headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    table = _table(console, "")
+def _listing(console: Console, title: str, headings: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
+    table = _table(console, title)
     for heading in headings:
         table.add_column(heading, overflow="fold")
     for row in rows:
         table.add_row(*(shown(console, words) for words in row))
-    console.print(table)
+    return table
 
 
 def _about(variant: "Variant") -> str:

@@ -62,14 +62,14 @@ class Crossing:
     found: Overtaking
 
 
-def costs(timings: Sequence[Record]) -> list[Cost]:
+def costs(every: Sequence[Series]) -> list[Cost]:
     """The growth of every series of three sizes or more."""
-    return [Cost(one, growth(one.points)) for one in series(timings) if len(one.points) >= FEWEST_SIZES]
+    return [Cost(one, growth(one.points)) for one in every if len(one.points) >= FEWEST_SIZES]
 
 
-def crossings(timings: Sequence[Record]) -> list[Crossing]:
+def crossings(found_series: Sequence[Series]) -> list[Crossing]:
     """Where other devices overtake the CPU."""
-    every = {_key(one): one for one in series(timings)}
+    every = {_key(one): one for one in found_series}
     found = []
     for one in every.values():
         on_cpu = every.get((one.variant, one.problem, "cpu", one.dtype, one.extent))
@@ -101,10 +101,11 @@ def _number(value: object) -> float:
 
 def costs_fields(timings: Sequence[Record]) -> dict[str, object]:
     """What a document says of these timings by size: ``costs`` and ``crossings``, a list each."""
+    every = series(timings)
     return {
-        "costs": [_names(one.series) | _growth_fields(one.found) for one in costs(timings)],
+        "costs": [_names(one.series) | _growth_fields(one.found) for one in costs(every)],
         "crossings": [
-            _names(one.device) | {"overtaken": one.cpu.device} | asdict(one.found) for one in crossings(timings)
+            _names(one.device) | {"overtaken": one.cpu.device} | asdict(one.found) for one in crossings(every)
         ],
     }
 

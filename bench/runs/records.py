@@ -1,6 +1,5 @@
 """Records: verdicts and timings as flat rows, the columns of the three frames, and the JSON documents."""
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -8,7 +7,7 @@ from bench.proof.verdict import Finding, Status, Verdict
 from bench.runs.strict_json import to_json
 
 if TYPE_CHECKING:
-    from bench.problems.problem import Problem
+    from bench.timing.limits.work import Shape
     from bench.timing.record import Timing
     from bench.variants.contract import Variant
 
@@ -210,16 +209,19 @@ def finding_fields(finding: Finding) -> dict[str, object]:
     }
 
 
-def extent_fields(data: "Problem | None") -> dict[str, object]:
-    """The extents of a problem, each missing where it has no data."""
-    names = [name for name, _, _ in EXTENT_COLUMNS]
-    if data is None:
-        return dict.fromkeys(names)
-    *batch, n_samples, n_features = data.x.shape
-    return dict(zip(names, (n_samples, n_features, data.y.shape[-1], math.prod(batch)), strict=True))
+def extent_fields(shape: "Shape | None") -> dict[str, object]:
+    """The extents of a problem, each missing where they are not known."""
+    if shape is None:
+        return dict.fromkeys(name for name, _, _ in EXTENT_COLUMNS)
+    return {
+        "n_samples": shape.samples,
+        "n_features": shape.features,
+        "n_outputs": shape.outputs,
+        "n_regressions": shape.regressions,
+    }
 
 
-def timing_record(timing: "Timing", data: "Problem | None" = None) -> dict[str, object]:
+def timing_record(timing: "Timing", shape: "Shape | None" = None) -> dict[str, object]:
     """The timing and the names of its cell as one flat row, in the order of `TIMING_COLUMNS`."""
     verdict = timing.verdict.verdict
     return {
@@ -229,7 +231,7 @@ def timing_record(timing: "Timing", data: "Problem | None" = None) -> dict[str, 
         "problem": verdict.problem,
         "device": verdict.device,
         "dtype": verdict.dtype,
-        **extent_fields(data),
+        **extent_fields(shape),
         "ns_per_iter": timing.ns_per_iter,
         "ci_low": timing.ci_low,
         "ci_high": timing.ci_high,
@@ -263,7 +265,7 @@ def timing_record(timing: "Timing", data: "Problem | None" = None) -> dict[str, 
 
 
 def untimed_record(
-    variant: "Variant", cell: tuple[str, str, str, str], reason: str, data: "Problem | None" = None
+    variant: "Variant", cell: tuple[str, str, str, str], reason: str, shape: "Shape | None" = None
 ) -> dict[str, object]:
     """The row of a proved cell that could not be timed: no numbers, and a note that says why."""
     name, problem, device, dtype = cell
@@ -271,7 +273,7 @@ def untimed_record(
     return (
         dict.fromkeys(column for column, _, _ in TIMING_COLUMNS)
         | known
-        | extent_fields(data)
+        | extent_fields(shape)
         | {
             "device": device,
             "dtype": dtype,
@@ -352,7 +354,7 @@ def fault_in(records: Sequence[object], columns: Sequence[Column]) -> str | None
 ADDED_LATER = {
     "peak_memory_bytes", "peak_device_bytes", "bytes_per_iter", "operations_per_iter", "work_class", "limited_by",
     "limit_note", "cold_ns_per_iter", "hot_ns_per_iter", "host_ns_per_iter", "sm_clock_mhz", "cycles_per_iter",
-    "stopped_by", "n_samples", "n_features", "n_outputs", "n_regressions",
+    "stopped_by", *(name for name, _, _ in EXTENT_COLUMNS),
 }  # fmt: skip
 """Columns that runs of an earlier gdbench lack; there they are missing in every row."""
 

@@ -8,6 +8,7 @@ from itertools import pairwise
 import numpy as np
 
 from bench.dtypes import FloatArray
+from bench.timing.students import students
 
 FEWEST_SIZES = 5
 """Three numbers are fitted; with five sizes two are left to tell how far the power may be off."""
@@ -19,7 +20,6 @@ POWERS = (0.1, 3.0)
 """Those looked at. Below them a power cannot be told from the fixed part; a pass over the data has no higher one."""
 
 _GRID = 59
-_MISSING = 0.05
 _SDS_IN_HALF = 2.5
 """An interval over five launches reaches about so many standard errors to each side."""
 
@@ -111,7 +111,7 @@ def growth(points: Mapping[int, Point]) -> Growth | str:
         return "the times do not grow with the size"
     halves = np.array([(point.high_ns - point.low_ns) / 2 / point.ns for point in known])
     noise = max(least / (len(sizes) - 3), float(np.mean((halves / _SDS_IN_HALF) ** 2)))
-    allowed = least + noise * _students(len(sizes) - 3) ** 2
+    allowed = least + noise * students(len(sizes) - 3) ** 2
     curve = fixed_ns + factor * scaled**power
 
     def excess(power: float) -> float:
@@ -184,9 +184,3 @@ def _end(excess: Callable[[float], float], best: float, grid: FloatArray) -> flo
         if excess(far) > 0:
             return float(brentq(excess, near, far, xtol=1e-6))
     return None
-
-
-def _students(freedom: int) -> float:
-    from scipy.special import stdtrit  # noqa: PLC0415
-
-    return float(stdtrit(freedom, 1 - _MISSING / 2))

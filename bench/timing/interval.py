@@ -11,6 +11,7 @@ from bench.timing.plan import Plan
 from bench.timing.record import Flag, Rejected, Stop, Timing, Void
 from bench.timing.slope import AGREEMENT, CLOSE_AGREEMENT, MOSTLY, Launch, Line, line, slowdowns
 from bench.timing.speed import SLOWED
+from bench.timing.students import students
 from bench.timing.trust import flags, floor_ns, impossible
 
 FEWEST_AGREEING = 3
@@ -194,7 +195,7 @@ def _stop(*, wide: bool, out_of_time: bool) -> Stop:
 
 def import_what_intervals_need() -> None:
     """Import now what the first interval would be waited for."""
-    half_width([1.0, 2.0])
+    students(1)
 
 
 def half_width(values: Sequence[float], missing: float = 0.05) -> float:
@@ -203,10 +204,7 @@ def half_width(values: Sequence[float], missing: float = 0.05) -> float:
     >>> round(half_width([1.0, 2.0, 3.0]), 3)
     2.484
     """
-    # scipy.special holds the same quantile as scipy.stats and is imported in a third of the time.
-    from scipy.special import stdtrit  # noqa: PLC0415
-
-    return float(stdtrit(len(values) - 1, 1 - missing / 2)) * statistics.stdev(values) / math.sqrt(len(values))
+    return students(len(values) - 1, missing) * statistics.stdev(values) / math.sqrt(len(values))
 
 
 def _void(launches: int, usable: int) -> Void:

@@ -43,7 +43,7 @@ def printed(timings: list[Row], width: int) -> str:
 
 
 def test_a_row_says_the_curve(swept: list[Row]) -> None:
-    [listing] = costs.listings(swept)
+    [listing] = costs.told(swept).listings
     assert listing.title == "gaussian:d=1,m=1 (cpu float64), N = 10 to 1,000,000"
     assert [row[0] for row in listing.rows] == ["numpy-analytic", "torch-manual"]
     assert listing.rows[0] == CURVE
@@ -74,7 +74,7 @@ def test_the_page_has_it_and_draws_it(swept: list[Row]) -> None:
     assert "6.00 µs + 2.00 ns · N^p" in page
     assert OVERTAKING in page
     assert NO_POWER in page
-    (drawing,) = cost_charts.cost_drawings(swept)
+    (drawing,) = cost_charts.cost_drawings(costs.told(swept).found)
     assert drawing.light in page
     assert drawing.dark in page
     assert drawing.alternative in page
@@ -82,7 +82,7 @@ def test_the_page_has_it_and_draws_it(swept: list[Row]) -> None:
 
 @pytest.mark.skipif(find_spec("altair") is None, reason="the page needs gdbench[html]")
 def test_a_drawing_has_the_times_and_the_curves_of_all_devices(swept: list[Row]) -> None:
-    (drawing,) = cost_charts.cost_drawings(swept)
+    (drawing,) = cost_charts.cost_drawings(costs.told(swept).found)
     svg = b64decode(drawing.light.partition(",")[2]).decode()
     for words in (
         "numpy-analytic, cpu",
@@ -99,7 +99,7 @@ def test_a_drawing_has_the_times_and_the_curves_of_all_devices(swept: list[Row])
 
 @pytest.mark.skipif(find_spec("altair") is None, reason="the page needs gdbench[html]")
 def test_a_wide_interval_leaves_a_drawing(swept: list[Row]) -> None:
-    drawn = cost_charts.cost_drawings([row | {"ci_low": 1.0, "ci_high": 1e15} for row in swept[:6]])
+    drawn = cost_charts.cost_drawings(costs.told([row | {"ci_low": 1.0, "ci_high": 1e15} for row in swept[:6]]).found)
     assert len(drawn) == 1
     assert "Infinity" not in b64decode(drawn[0].light.partition(",")[2]).decode()
 

@@ -9,6 +9,7 @@ from bench.problems.catalogue import find
 from bench.runs.costs import costs, costs_fields, crossings, series
 from bench.runs.records import EXTENT_COLUMNS, extent_fields
 from bench.timing.growth import Growth
+from bench.timing.limits.work import Shape
 
 Row = dict[str, Any]
 
@@ -16,7 +17,9 @@ Row = dict[str, Any]
 def row(spec: str, ns: float, variant: str = "a", device: str = "cpu", dtype: str = "float64") -> Row:
     found = find(spec)
     names = {"variant": variant, "problem": found.name, "device": device, "dtype": dtype}
-    return names | extent_fields(found.problem) | {"ns_per_iter": ns, "ci_low": 0.99 * ns, "ci_high": 1.01 * ns}
+    return (
+        names | extent_fields(Shape.of(found.problem)) | {"ns_per_iter": ns, "ci_low": 0.99 * ns, "ci_high": 1.01 * ns}
+    )
 
 
 def swept(key: str, sizes: tuple[int, ...], rest: str = "bias=no", **names: str) -> list[Row]:
@@ -24,10 +27,10 @@ def swept(key: str, sizes: tuple[int, ...], rest: str = "bias=no", **names: str)
 
 
 def test_a_problem_says_its_extents() -> None:
-    assert extent_fields(find("batch:b=4,n=20").problem) == {
+    assert extent_fields(Shape.of(find("batch:b=4,n=20").problem)) == {
         "n_samples": 20, "n_features": 3, "n_outputs": 2, "n_regressions": 4
     }  # fmt: skip
-    assert extent_fields(find("line-4").problem)["n_regressions"] == 1
+    assert extent_fields(Shape.of(find("line-4").problem))["n_regressions"] == 1
     assert extent_fields(None) == dict.fromkeys(name for name, _, _ in EXTENT_COLUMNS)
 
 
@@ -63,7 +66,7 @@ def test_a_number_that_is_no_time_is_in_no_series(ns: float) -> None:
 
 
 def test_two_sizes_are_no_series_to_speak_of() -> None:
-    assert costs(swept("n", (10, 20))) == []
+    assert costs(series(swept("n", (10, 20)))) == []
 
 
 def test_the_document_is_strict_json() -> None:
@@ -86,11 +89,11 @@ def test_the_document_is_strict_json() -> None:
 
 
 def test_a_series_of_one_device_crosses_nothing() -> None:
-    assert crossings(swept("n", (10, 100))) == []
+    assert crossings(series(swept("n", (10, 100)))) == []
 
 
 def test_the_growth_of_a_series_is_that_of_its_points() -> None:
-    [cost] = costs(swept("n", (10, 100, 1_000, 10_000, 100_000)))
+    [cost] = costs(series(swept("n", (10, 100, 1_000, 10_000, 100_000))))
     assert isinstance(cost.found, Growth)
     assert cost.series.symbol == "N"
     assert cost.found.fixed_ns == pytest.approx(5_000.0, rel=0.01)

@@ -20,6 +20,7 @@ from bench.runs.records import (
     untimed_record,
     verdict_record,
 )
+from bench.timing.limits.work import Shape
 from bench.timing.record import Timing
 from bench.variants.contract import Variant
 
@@ -162,7 +163,7 @@ def test_a_timing_is_flattened_in_column_order(
     expected = timing_row()
     extents = dict(zip(EXTENTS, (100, 5, 3, 1), strict=True))
     own = {name: value for name, value in expected.items() if name not in (*VERDICT_FIELDS[:6], *EXTENTS)}
-    row = timing_record(Timing(verdict=ProvedVerdict(verdict()), **own), find("gaussian").problem)
+    row = timing_record(Timing(verdict=ProvedVerdict(verdict()), **own), Shape.of(find("gaussian").problem))
     assert list(row) == TIMING_FIELDS
     assert row == expected | extents
     assert fault_in([row], TIMING_COLUMNS) is None

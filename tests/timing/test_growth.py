@@ -12,7 +12,8 @@ DECADES = (10, 100, 1_000, 10_000, 100_000, 1_000_000)
 
 
 def timed(sizes: Sequence[int], cost: Callable[[int], float], half: float = 0.01) -> dict[int, Point]:
-    return {n: Point(cost(n), cost(n) * (1 - half), cost(n) * (1 + half)) for n in sizes}
+    times = {n: cost(n) for n in sizes}
+    return {n: Point(ns, ns * (1 - half), ns * (1 + half)) for n, ns in times.items()}
 
 
 @pytest.mark.parametrize(("fixed", "factor", "power"), [(6_000.0, 2.0, 1.0), (0.0, 3.0, 1.0), (50_000.0, 40.0, 0.7)])
