@@ -6,7 +6,6 @@ Importing this module imports no array library but NumPy; torch is imported insi
 import errno
 import platform
 import warnings
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
@@ -33,7 +32,7 @@ INSTALL = {
 Buffer = bytes | bytearray | memoryview
 _DEVICE_NODES = Path("/dev")
 _ACCELERATOR_NODES = ("nvidia*", "nvhost*", "nvgpu*", "dxg", "kfd", "dri/renderD*", "accel/accel*")
-_STEP_BYTES = 1 << 20
+_STEP_BYTES = 1 << 18
 
 
 class NotAnArrayError(TypeError):
@@ -157,13 +156,14 @@ class NumpyBackend:
         return plain.astype(plain.dtype.newbyteorder("<"), copy=False).tobytes()
 
     def holds(self, array: Array, data: Buffer) -> bool:
-        """Compare piece by piece, so that a large array is never copied as a whole."""
+        """Compare piece by piece, so that a large array is never copied as a whole and pieces stay in a near cache."""
         if len(data) <= _STEP_BYTES:
             return bool(array.tobytes() == bytes(data))
-        return array.nbytes == len(data) and all(
-            seen == bytes(data[start : start + _STEP_BYTES])
-            for start, seen in zip(range(0, len(data), _STEP_BYTES), _pieces(array), strict=True)
-        )
+        if array.nbytes != len(data):
+            return False
+        seen = np.ascontiguousarray(array).reshape(-1).view(np.uint8).data
+        pieces = (slice(start, start + _STEP_BYTES) for start in range(0, len(data), _STEP_BYTES))
+        return all(bytearray(seen[piece]) == data[piece] for piece in pieces)
 
     def synchronise(self, device: str) -> None:
         """Nothing: NumPy returns when it is done."""
@@ -315,12 +315,6 @@ def type_name(value: object) -> str:
     kind = type(value)
     full = kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
     return f"{'an' if full[:1].lower() in 'aeiou' else 'a'} {full}"
-
-
-def _pieces(array: npt.NDArray[Any]) -> Iterator[bytes]:
-    seen = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
-    for start in range(0, seen.size, _STEP_BYTES):
-        yield seen[start : start + _STEP_BYTES].tobytes()
 
 
 # Names and dtypes are looked up in every call, and NumPy and torch spell them anew each time.
