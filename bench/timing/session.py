@@ -18,9 +18,9 @@ from bench.proof.subject import Answer, Failure, Subject, Watch, Watched, watche
 from bench.proof.verdict import ProvedVerdict
 from bench.timing.asleep import NOTICED_NS, asleep_ns
 from bench.timing.collector import no_collector
+from bench.timing.conclude import PATIENCE, conclude
 from bench.timing.course import Course
 from bench.timing.device import DeviceWatch
-from bench.timing.interval import PATIENCE, conclude
 from bench.timing.plan import Budget, Plan, calibrate, refined
 from bench.timing.record import Rejected, Timing, Void
 from bench.timing.slope import Launch, Sample, line, settled, slowdowns
@@ -87,7 +87,7 @@ def time_cells(
     Round 1 launches every cell once, round 2 again in another order, and so on, so that a noisy second falls on one
     launch of several cells and not on all launches of one. The launches that are still due share the time that is left:
     beyond its share a launch does not go on in search of a quiet moment. Cells whose launches do not agree, or whose
-    interval is wide, get more of them, up to `bench.timing.interval.PATIENCE` times as many, while there is time.
+    interval is wide, get more of them, up to `bench.timing.conclude.PATIENCE` times as many, while there is time.
 
     Args:
         jobs: the cells.

@@ -145,6 +145,14 @@ time of a figure of which no pair is apart; {absent} where there is none.
 
 """
 OVERVIEW_HEADER = ("loop", "", *OVER, "spread", "least spread of the others", "wall time", "fastest that repeats")
+TOGETHER = """
+## All loops and conditions together
+
+Over least, over tenth: the lowest and the highest of the figures below. Spread: their median. Pairs apart: of all.
+Wall time: of one invocation of each.
+
+"""
+TOGETHER_HEADER = ("tool", *OVER, "spread", "pairs apart", "wall time")
 INCOMPLETE = (
     "; the run is not complete: each tool is to have five invocations of each work, idle and beside a neighbour"
 )
@@ -178,6 +186,7 @@ def page(document: dict[str, Any]) -> str:
     )
     groups = list(_groups(rows))
     text += OVERVIEW.format(absent=ABSENT) + _lines(OVERVIEW_HEADER, 2, _overviews(groups))
+    text += TOGETHER + _lines(TOGETHER_HEADER, 1, _together([found for _, _, found in groups]))
     for condition, work, found in groups:
         text += f"\n## {WORKS[work].says}, {condition}\n\n{_table(found)}"
     return text + ENDING
@@ -219,10 +228,31 @@ def _overviews(groups: Iterable[tuple[str, str, list[Summary]]]) -> Iterator[tup
             )
 
 
+def _together(groups: Sequence[Sequence[Summary]]) -> Iterator[tuple[str, ...]]:
+    """A line for each figure that a tool gives of every work in every condition, often enough to say how it repeats."""
+    for tool in dict.fromkeys(one.tool for found in groups for one in found if not one.tool.startswith(BY_HAND)):
+        every = [one for found in groups for one in found if one.tool == tool and one.invocations >= FEWEST]
+        if len(every) == len(groups):
+            yield (
+                _name(tool),
+                *(
+                    f"{min(shares):.3f} to {max(shares):.3f}"
+                    for shares in zip(*(one.over_bare for one in every), strict=True)
+                ),
+                _percent(statistics.median(one.spread for one in every)),
+                f"{sum(one.apart for one in every)} of {sum(one.pairs for one in every)}",
+                f"{sum(one.wall_seconds for one in every):.1f} s",
+            )
+
+
+def _name(tool: str) -> str:
+    return f"**{tool}**" if tool.startswith(HARNESS) else tool
+
+
 def _table(found: Sequence[Summary]) -> str:
     lines = [
         (
-            f"**{one.tool}**" if one.tool.startswith(HARNESS) else one.tool,
+            _name(one.tool),
             duration(one.ns_per_iter),
             *_over(one),
             _percent(one.spread) if one.invocations >= FEWEST else ABSENT,

@@ -88,6 +88,6 @@ def outcome_of(
     )
     with monkeypatch.context() as patched:
         patched.setattr(descent, "step", counted)
-        patched.setattr("bench.timing.interval.floor_ns", lambda: 0.5)
+        patched.setattr("bench.timing.conclude.floor_ns", lambda: 0.5)
         [(_, outcome)] = time_cells([job], seed=0, launches=3, budget=BUDGET, mechanisms=mechanisms)
     return outcome

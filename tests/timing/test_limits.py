@@ -1,8 +1,11 @@
 """Machine limits: what an iteration needs, the class of a timing, what binds it, and that measuring repeats."""
 
 import dataclasses
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,7 +20,7 @@ from bench.timing.limits.bound import CAUTION, Term, bound_of, placed
 from bench.timing.limits.caches import KIB, SENSIBLE, Cache, caches
 from bench.timing.limits.gauge import Gauge
 from bench.timing.limits.machine import Level, Limits
-from bench.timing.limits.measure import SPELL_NS, Measurement, measure, measurement
+from bench.timing.limits.measure import SPELL_NS, Measurement, measure, measurement, rate_of
 from bench.timing.limits.work import Shape, Work, WorkClass, works
 from bench.timing.record import Flag, Rejected, Timing, Void
 from bench.variants.contract import Variant
@@ -257,6 +260,22 @@ def test_threads_read_and_compute_together() -> None:
     both = measure(2)
     assert both.threads == 2
     assert [level.capacity_bytes for level in both.levels[:1]] == [2 * caches()[0].capacity_bytes]
+
+
+class _SlowToBegin(ThreadPoolExecutor):
+    """Threads that begin long after they were asked to, as those of a busy machine do."""
+
+    def submit(self, function: Any, /, *given: Any, **named: Any) -> Any:
+        def begin_late() -> Any:
+            time.sleep(0.4)
+            return function(*given, **named)
+
+        return super().submit(begin_late)
+
+
+def test_how_long_a_thread_takes_to_begin_is_in_no_rate() -> None:
+    with _SlowToBegin(1) as pool:
+        assert rate_of([(lambda: None, 500), (lambda: None, 500)], pool) > 1000 / 0.2e9
 
 
 def timing(ns: float, half_ns: float = 0.0, *, device: str = "cpu", backend: str = "numpy") -> Timing:

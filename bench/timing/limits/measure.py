@@ -7,9 +7,10 @@ slowed for half a second at a time: a rate is then too low only where all of its
 import math
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from functools import cache
 from itertools import cycle, pairwise
+from threading import Barrier
 from typing import Any
 
 import numpy as np
@@ -44,6 +45,8 @@ FEWEST_MEMORY_BYTES, MOST_MEMORY_BYTES = 64 * KIB**2, 256 * KIB**2
 """The working set in memory. Under a cache of more than that the rate of the cache is taken, which is faster."""
 
 Task = Callable[[], object]
+Try = tuple[Task, int]
+"""What is done, and how many bytes it reads or operations it makes."""
 
 
 class Measurement:
@@ -60,10 +63,8 @@ class Measurement:
         self._sets = _working_sets(self._caches)
         reading = [[_reading(size_bytes) for _ in range(threads)] for _, size_bytes in self._sets]
         multiplying = [[_multiplying(name) for _ in range(threads)] for name in ARITHMETIC]
-        groups = [*reading, *multiplying]
-        self._tasks = [[task for task, _ in tasks] for tasks in groups]
-        self._amounts = [sum(amount for _, amount in tasks) for tasks in groups]
-        self._least_ns = [1 << 62] * len(groups)
+        self._tries = [*reading, *multiplying]
+        self._rates = [0.0] * len(self._tries)
         self._rounds = self._spent_ns = 0
 
     @property
@@ -78,7 +79,7 @@ class Measurement:
 
     def go_on(self, spell_ns: int) -> None:
         """Spend about so much more, one round of all quantities at least, and enough rounds in all."""
-        if not self._tasks:
+        if not self._tries:
             return
         from threadpoolctl import threadpool_limits  # noqa: PLC0415 - only what measures needs it
 
@@ -86,18 +87,18 @@ class Measurement:
         # The threads are ours, so that caches and cores are shared as in a worker; NumPy lets go of Python's lock.
         with threadpool_limits(limits=1, user_api="blas"), ThreadPoolExecutor(self._threads) as pool:
             while self._rounds < max(least, FEWEST_ROUNDS) or time.perf_counter_ns() - began_ns < spell_ns:
-                for place, tasks in enumerate(self._tasks):
-                    self._least_ns[place] = min(self._least_ns[place], _once_ns(tasks, pool))
+                for place, tries in enumerate(self._tries):
+                    self._rates[place] = max(self._rates[place], rate_of(tries, pool))
                     PACE.look()
                 self._rounds += 1
         self._spent_ns += time.perf_counter_ns() - began_ns
         if self.enough:
             # Also what they read: a hundred megabytes or more.
-            self._tasks.clear()
+            self._tries.clear()
 
     def limits(self) -> Limits:
         """The limits of this machine's processor as they were seen so far."""
-        rates = [amount / ns for amount, ns in zip(self._amounts, self._least_ns, strict=True)]
+        rates = self._rates.copy()
         # Nothing is read faster from further away; where it seems so, the nearer level was measured in a busy moment.
         for near in reversed(range(len(self._sets) - 1)):
             rates[near] = max(rates[near], rates[near + 1])
@@ -135,7 +136,7 @@ def _working_sets(known: Sequence[Cache]) -> list[tuple[str, int]]:
     return [*sets, ("memory", min(MOST_MEMORY_BYTES, max(FEWEST_MEMORY_BYTES, beyond)))]
 
 
-def _reading(size_bytes: int) -> tuple[Task, int]:
+def _reading(size_bytes: int) -> Try:
     """A task that reads a working set of that size again and again, or its next part, and the bytes that it reads.
 
     It is a scalar product of two halves, which every BLAS does at the speed of its loads.
@@ -156,7 +157,7 @@ def _reading(size_bytes: int) -> tuple[Task, int]:
     return read, 16 * length * repeats
 
 
-def _multiplying(dtype: str) -> tuple[Task, int]:
+def _multiplying(dtype: str) -> Try:
     matrix = np.ones((MATRIX, MATRIX), dtype)
     return _product(matrix, matrix), 2 * MATRIX**3
 
@@ -166,10 +167,24 @@ def _product(left: npt.NDArray[Any], right: npt.NDArray[Any]) -> Task:
     return lambda: np.matmul(left, right, out=out)
 
 
-def _once_ns(tasks: Sequence[Task], pool: ThreadPoolExecutor) -> int:
+def rate_of(tries: Sequence[Try], pool: Executor) -> float:
+    """What these do at the same time, in bytes or operations an ns.
+
+    How long the other threads take to begin, often longer than a try, is not in it: each try is timed by itself. What
+    does not overlap is seen too fast, and a limit is then too low, never too high.
+
+    Args:
+        tries: one for each thread.
+        pool: has threads for all but the first, which is made in this one.
+    """
+    begin = Barrier(len(tries))
+    others = [pool.submit(_own_rate, each, begin) for each in tries[1:]]
+    return _own_rate(tries[0], begin) + sum(other.result() for other in others)
+
+
+def _own_rate(one: Try, begin: Barrier) -> float:
+    task, amount = one
+    begin.wait()
     began_ns = time.perf_counter_ns()
-    others = [pool.submit(task) for task in tasks[1:]]
-    tasks[0]()
-    for other in others:
-        other.result()
-    return time.perf_counter_ns() - began_ns
+    task()
+    return amount / (time.perf_counter_ns() - began_ns)
