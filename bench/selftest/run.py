@@ -223,7 +223,7 @@ def attack_row(one: Attack, seen: Seen, timed: Timed | None, beside: Beside | No
     evidence = finding.evidence
     if finding.status is not Status.PROVED:
         came = Outcome.REJECTED.value
-        expected = one.outcome is Outcome.REJECTED and finding.status in one.statuses
+        expected = finding.status in one.verdicts
         evidence = f"{finding.status}{f' ({finding.cause})' if finding.cause else ''}: {evidence}"
     elif beside is not None:
         came, expected, evidence = _cost_of(one, beside)

@@ -289,6 +289,7 @@ def test_what_is_asked_for_by_name_is_required_and_what_a_wildcard_finds_is_not(
     assert not required(variants=("numpy-analyti?",), problems=("line-[4]",))
 
 
+@pytest.mark.skipif(find_spec("torch") is None, reason="torch is not installed")
 def test_one_spelling_of_a_device_is_one_cell() -> None:
     cells = planned(
         Request(variants=("torch-manual",), problems=("line-4",), dtypes=("float64",), devices=("cuda", "cuda:0")),
