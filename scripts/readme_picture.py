@@ -15,7 +15,8 @@ from bench.report.terminal import summary, timing_table, verdict_table
 from bench.runs.journal import JOURNAL_NAME, read_journal
 
 WIDTH = 92
-SHOWN = ("line-4", "crop-yield")
+SHOWN = ("line-4", "crop-yield", "gaussian")
+DTYPE = "float64"
 PICTURE = Path(__file__).resolve().parent.parent / "docs" / "picture.svg"
 
 
@@ -24,8 +25,8 @@ def picture(run: Path) -> str:
     cells = read_journal(run / JOURNAL_NAME)
     console = Console(record=True, width=WIDTH, file=StringIO(), force_terminal=True, color_system="truecolor")
     timed = [row for row in cells.timings if row["ns_per_iter"] is not None and row["problem"] in SHOWN]
-    chosen = [{**row, "note": ""} for row in timed]
-    alike = [row for row in cells.verdicts if row["dtype"] == "float64" and row["status"] != "unsupported"]
+    chosen = [{**row, "note": ""} for row in timed if row["dtype"] == DTYPE]
+    alike = [row for row in cells.verdicts if row["dtype"] == DTYPE and row["status"] != "unsupported"]
     verdict_table(console, alike)
     timing_table(console, chosen)
     console.print(summary(cells.verdicts), highlight=False)
