@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Container, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -227,8 +227,9 @@ def progress(total: int, *, console: Console | None = None, quiet: bool = False)
         TimeElapsedColumn(),
         TextColumn("{task.description}", markup=False),
     )
-    silent = quiet or not console.is_terminal
-    with Progress(*columns, console=console, transient=True, disable=silent) as display:
+    display = Progress(*columns, console=console, transient=True)
+    # One that is begun and draws nothing ends with an empty line in older versions of rich.
+    with display if console.is_terminal and not quiet else nullcontext():
         yield CellProgress(display, display.add_task("", total=total))
 
 

@@ -5,6 +5,7 @@ import ctypes
 import os
 import random
 import resource
+import select
 import signal
 import socket
 import subprocess
@@ -113,7 +114,11 @@ def daemon() -> Iterator[None]:
     os.close(read)
     os.close(write)
     yield
+    # Whose child it has become is up to the machine, so that waitpid may not wait for it.
+    ended = os.pidfd_open(pid)
     os.kill(pid, signal.SIGKILL)
+    select.select([ended], [], [], 60)
+    os.close(ended)
     with contextlib.suppress(ChildProcessError):
         os.waitpid(pid, 0)
 

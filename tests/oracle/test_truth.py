@@ -82,11 +82,11 @@ def descend(problem: Problem, n_iters: int, dtype: str) -> list[tuple[FloatArray
     b = None if problem.b0 is None else problem.b0.astype(dtype)
     states = []
     for _ in range(n_iters + 1):
-        r = x @ w.mT - y if b is None else x @ w.mT + b[..., None, :] - y
+        r = x @ w.swapaxes(-1, -2) - y if b is None else x @ w.swapaxes(-1, -2) + b[..., None, :] - y
         loss = (r * r).mean(axis=(-1, -2))
         states.append((w.astype(float), None if b is None else b.astype(float), loss.astype(float)))
         scale = 2 / (r.shape[-1] * r.shape[-2])
-        w = w - problem.lr * (scale * (r.mT @ x))
+        w = w - problem.lr * (scale * (r.swapaxes(-1, -2) @ x))
         b = None if b is None else b - problem.lr * (scale * r.sum(-2))
     return states
 
