@@ -236,8 +236,10 @@ class ForkServer:
                 socket.send_fds(self._socket, [json.dumps(request).encode() + b"\n"], descriptors)
                 return self._answer(seconds)
             except OSError as error:
+                # One that dies closes its socket before it has ended, and is to be taken for running by nobody.
+                self.kill()
                 raise ServerGoneError("the fork server has died") from error
-            except KeyboardInterrupt:
+            except (ServerGoneError, KeyboardInterrupt):
                 # Its answer is still to come and would be taken for the next one's; a new server is cheap.
                 self.kill()
                 raise

@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -210,6 +211,16 @@ def test_the_fork_server_is_replaced_when_a_variant_harms_it(
     # A worker that is kept in cannot reach its server at all.
     with Workshop(mechanisms=all_but(Mechanism.PID_NAMESPACE, Mechanism.LANDLOCK)) as workshop:
         check(ask(workshop, variant_at(f"faulty.py:{function}"), problem), CRASHED, None, "how it ended is not known")
+        assert isinstance(ask(workshop, variant_at("honest.py:honest"), problem), Answer)
+
+
+def test_a_fork_server_that_has_not_ended_yet_is_replaced(variant_at: VariantAt, problem: Problem) -> None:
+    with Workshop() as workshop:
+        with launched(workshop, variant_at("honest.py:honest")):
+            [server] = workshop._servers.values()
+            # Its socket is dead, and it is stopped: so it is for a moment after a kill, on a busy machine.
+            os.kill(server._process.pid, signal.SIGSTOP)
+            server._socket.shutdown(socket.SHUT_RDWR)
         assert isinstance(ask(workshop, variant_at("honest.py:honest"), problem), Answer)
 
 
