@@ -24,8 +24,8 @@ def picture(run: Path) -> str:
     """The tables of a run as SVG, without the web font that rich would fetch."""
     cells = read_journal(run / JOURNAL_NAME)
     console = Console(record=True, width=WIDTH, file=StringIO(), force_terminal=True, color_system="truecolor")
-    timed = [row for row in cells.timings if row["ns_per_iter"] is not None and row["problem"] in SHOWN]
-    chosen = [{**row, "note": ""} for row in timed if row["dtype"] == DTYPE]
+    timed = [row for row in cells.timings if row["ns_per_iter"] is not None]
+    chosen = [{**row, "note": ""} for row in timed if row["dtype"] == DTYPE and row["problem"] in SHOWN]
     alike = [row for row in cells.verdicts if row["dtype"] == DTYPE and row["status"] != "unsupported"]
     verdict_table(console, alike)
     timing_table(console, chosen)

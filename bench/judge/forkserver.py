@@ -235,13 +235,12 @@ class ForkServer:
             try:
                 socket.send_fds(self._socket, [json.dumps(request).encode() + b"\n"], descriptors)
                 return self._answer(seconds)
-            except OSError as error:
-                # One that dies closes its socket before it has ended, and is to be taken for running by nobody.
+            except (OSError, ServerGoneError, KeyboardInterrupt) as error:
+                # One that dies closes its socket before it has ended, and is to be taken for running by nobody; an
+                # answer that is still to come would be taken for the next one's. A new server is cheap.
                 self.kill()
-                raise ServerGoneError("the fork server has died") from error
-            except (ServerGoneError, KeyboardInterrupt):
-                # Its answer is still to come and would be taken for the next one's; a new server is cheap.
-                self.kill()
+                if isinstance(error, OSError):
+                    raise ServerGoneError("the fork server has died") from error
                 raise
 
     def _answer(self, seconds: float) -> dict[str, Any]:

@@ -104,8 +104,9 @@ class Launches:
 
     def discarded(self) -> int:
         """The samples that say nothing: those that waited, and all of a launch that does not count."""
+        counting = self.counting
         return sum(
-            sum(sample.waited for sample in launch.samples) if each in self.counting else len(launch.samples)
+            sum(sample.waited for sample in launch.samples) if each in counting else len(launch.samples)
             for launch, each in zip(self.launches, self.lines, strict=True)
         )
 

@@ -15,11 +15,9 @@ def test_no_random_honest_cell_is_called_wrong() -> None:
     assert [row for row in rows if is_alarm(row)] == []
     assert sum(row["status"] == Status.PROVED for row in rows) > 0.9 * SHARE
     assert sum(row["status"] in DECLINED for row in rows) < 0.1 * SHARE
-    if find_spec("torch") is None:
-        # Of fewer loops other cells are drawn, in which corners may be missing.
-        return
-    # The sample reaches the corners that it is meant to reach.
-    assert {row["n"] for row in rows} >= {1, 2, 10_000}
+    # The sample reaches the corners that it is meant to reach; that of other loops, without torch, has no long one.
+    longest = {10_000} if find_spec("torch") else set()
+    assert {row["n"] for row in rows} >= {1, 2} | longest
     assert max(int(str(row["d"])) for row in rows) == max(int(str(row["m"])) for row in rows) == 32
     assert any(row["batch"] is not None for row in rows)
     assert len({row["dtype"] for row in rows}) >= 3
