@@ -169,6 +169,9 @@ def test_under_the_limit_of_every_class_there_is_no_place() -> None:
          "arithmetic-bound: 32 % of the float64 operations a second"),
         (8.0, LINE_4, "float64", "numba", Term.LATENCY,
          "latency-bound: 3 of 8 ns are operations that wait for each other"),
+        # Compiled, on the arrays of NumPy: an iteration takes less time than one of its calls.
+        (13.4, LINE_4, "float64", "numpy", Term.LATENCY,
+         "latency-bound: 3 of 13.4 ns are operations that wait for each other"),
         # NumPy computes float16 in software: what is slow there is not Python.
         (40_000_000.0, LARGE, "float16", "numpy", Term.MEMORY, "memory-bound: 0.4 % of the read bandwidth of L3"),
     ],

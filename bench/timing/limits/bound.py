@@ -16,6 +16,9 @@ UNFUSED_PASSES = 10
 
 LIKELY = 0.5
 SURE = 0.1
+FEWEST_CALLS = 2
+"""An iteration of fewer calls of the array library than these, for the gradient and the update, makes none: it is
+compiled."""
 MOST_CALLS = 300
 """An iteration of more calls of the array library than these does its work in Python."""
 
@@ -158,9 +161,11 @@ def _unfused_ns(data: Work, shape: Shape, dtype: Dtype, limits: Limits) -> float
 def _dispatches(ns_per_iter: float, unfused_ns: float, backend: str, dtype: str, limits: Limits) -> bool:
     if backend not in limits.dispatch_ns or unfused_ns > LIKELY * ns_per_iter:
         return False
-    few_calls = ns_per_iter <= MOST_CALLS * limits.dispatch_ns[backend]
+    calls = ns_per_iter / limits.dispatch_ns[backend]
+    if calls < FEWEST_CALLS:
+        return False
     # Of a dtype that the processor may not compute in, nobody knows what the work itself takes.
-    return few_calls or (unfused_ns <= SURE * ns_per_iter and dtype in limits.operations_per_ns)
+    return calls <= MOST_CALLS or (unfused_ns <= SURE * ns_per_iter and dtype in limits.operations_per_ns)
 
 
 def _words(bound: Bound, ns_per_iter: float, dtype: str, limits: Limits) -> str:
