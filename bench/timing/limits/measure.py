@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from functools import cache
-from itertools import cycle, pairwise
+from itertools import accumulate, cycle, pairwise
 from threading import Barrier
 from typing import Any
 
@@ -40,9 +40,10 @@ MATRIX = 192
 ARITHMETIC = ("float64", "float32")
 """What NumPy multiplies at the processor's speed. Shorter dtypes it emulates, and no rate is claimed for them."""
 
-BEYOND_CACHES = 4
+BEYOND_CACHES, WELL_BEYOND = 4, 2
 FEWEST_MEMORY_BYTES, MOST_MEMORY_BYTES = 64 * KIB**2, 256 * KIB**2
-"""The working set in memory. Under a cache of more than that the rate of the cache is taken, which is faster."""
+"""The working set in memory. Where the most is not well beyond the last cache, memory is given the rate of that cache,
+which is no slower: to fill 256 MiB took 0.7 s, and showed nothing but the cache of 260 MiB."""
 
 Task = Callable[[], object]
 Try = tuple[Task, int]
@@ -60,8 +61,8 @@ class Measurement:
         """
         self._threads = threads
         self._caches = caches()
-        self._sets = _working_sets(self._caches)
-        reading = [[_reading(size_bytes) for _ in range(threads)] for _, size_bytes in self._sets]
+        self._sets = working_sets(self._caches)
+        reading = [[_reading(size_bytes) for _ in range(threads)] for size_bytes in self._sets]
         multiplying = [[_multiplying(name) for _ in range(threads)] for name in ARITHMETIC]
         self._tries = [*reading, *multiplying]
         self._rates = [0.0] * len(self._tries)
@@ -99,17 +100,23 @@ class Measurement:
     def limits(self) -> Limits:
         """The limits of this machine's processor as they were seen so far."""
         rates = self._rates.copy()
+        reading, computing = rates[: len(self._sets)], rates[len(self._sets) :]
         # Nothing is read faster from further away; where it seems so, the nearer level was measured in a busy moment.
-        for near in reversed(range(len(self._sets) - 1)):
-            rates[near] = max(rates[near], rates[near + 1])
+        reading = list(accumulate(reversed(reading), max))[::-1]
         capacities = [each.capacity_bytes * (1 if each.shared else self._threads) for each in self._caches]
+        # One more rate than needed where memory has its own.
         return Limits(
             threads=self._threads,
             levels=tuple(
                 Level(name, capacity_bytes, rate)
-                for (name, _), capacity_bytes, rate in zip(self._sets, [*capacities, None], rates, strict=False)
+                for name, capacity_bytes, rate in zip(
+                    [*(each.name for each in self._caches), "memory"],
+                    [*capacities, None],
+                    [*reading, reading[-1]],
+                    strict=False,
+                )
             ),
-            operations_per_ns=dict(zip(ARITHMETIC, rates[len(self._sets) :], strict=True)),
+            operations_per_ns=dict(zip(ARITHMETIC, computing, strict=True)),
             chain_ns=floor_ns(),
         )
 
@@ -127,13 +134,28 @@ def measure(threads: int = 1) -> Limits:
     return now.limits()
 
 
-def _working_sets(known: Sequence[Cache]) -> list[tuple[str, int]]:
-    """Each level's name, with the bytes that are read from it: well inside it, and well outside the level before."""
-    sets = [(known[0].name, known[0].capacity_bytes // 2)]
+def working_sets(known: Sequence[Cache]) -> list[int]:
+    """The bytes that are read from each level: well inside it, and well outside the level before.
+
+    Args:
+        known: the caches, the nearest first.
+
+    Returns:
+        One for each cache and, where `MOST_MEMORY_BYTES` lie well outside the last one, one for memory.
+
+    >>> near, far = Cache("L1", 32 * KIB, shared=False), Cache("L2", 2 * KIB**2, shared=False)
+    >>> [size_bytes // KIB for size_bytes in working_sets([near, far])]
+    [16, 256, 65536]
+    >>> [size_bytes // KIB for size_bytes in working_sets([near, far, Cache("L3", 260 * KIB**2, shared=True)])]
+    [16, 256, 23350]
+    """
+    sets = [known[0].capacity_bytes // 2]
     for near, far in pairwise(known):
-        sets.append((far.name, math.isqrt(near.capacity_bytes * far.capacity_bytes)))
-    beyond = BEYOND_CACHES * known[-1].capacity_bytes
-    return [*sets, ("memory", min(MOST_MEMORY_BYTES, max(FEWEST_MEMORY_BYTES, beyond)))]
+        sets.append(math.isqrt(near.capacity_bytes * far.capacity_bytes))
+    last_bytes = known[-1].capacity_bytes
+    if WELL_BEYOND * last_bytes > MOST_MEMORY_BYTES:
+        return sets
+    return [*sets, min(MOST_MEMORY_BYTES, max(FEWEST_MEMORY_BYTES, BEYOND_CACHES * last_bytes))]
 
 
 def _reading(size_bytes: int) -> Try:
