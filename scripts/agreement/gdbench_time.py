@@ -1,4 +1,4 @@
-"""This harness, with its defaults: ``gdbench time``, which proves the variant first, and its mean of slopes."""
+"""This harness, with its defaults: ``gdbench time``, which proves the variant first, and its trimmed mean of slopes."""
 
 import json
 import sys

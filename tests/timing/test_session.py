@@ -246,6 +246,16 @@ def test_launches_on_a_slowed_processor_are_left_out_and_replaced() -> None:
     assert timing.dispersion > 0.05
 
 
+@pytest.mark.parametrize("factor", [0.94, 1.06])
+def test_one_launch_that_met_another_clock_moves_no_figure(factor: float) -> None:
+    machine = Machine(seed=5, launch_sd=0.002, slowness=lambda launch: factor if launch == 2 else 1.0)
+    timing = timing_of(machine)
+    assert timing.ns_per_iter == pytest.approx(6_000, rel=0.004)
+    assert timing.launches == machine.launches == 5
+    assert timing.ci_low < 6_000 < timing.ci_high
+    assert timing.dispersion < 0.01
+
+
 def test_calls_that_waited_are_discarded_and_counted() -> None:
     calls = iter(range(10**6))
     machine = Machine(queue=lambda launch: 0.5 if next(calls) % 10 == 0 else 0.0)
