@@ -87,7 +87,7 @@ class Launches:
         return trimmed_mean(self.slopes_ns, EACH_LOOK)[1]
 
     def ends_ns(self) -> tuple[float, float]:
-        """The interval: by Student's t, and what is known beside it where no launch met full speed or they do not agree.
+        """The interval: by Student's t, and what is known besides where no launch met full speed or they disagree.
 
         >>> seen = [(Line(slope_ns, 0.0, slope_ns), 1.8) for slope_ns in (100.0, 101.0, 102.0)]
         >>> [round(end) for end in Launches([], [], seen, seen, agree=True).ends_ns()]
