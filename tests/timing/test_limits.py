@@ -138,6 +138,18 @@ def test_no_share_is_over_1_whatever_the_timing() -> None:
         assert found.words
 
 
+def test_memory_that_was_not_measured_is_not_spoken_of() -> None:
+    unmeasured = Limits(
+        threads=1,
+        levels=(*LIMITS.levels[:-1], Level("memory", None, LIMITS.levels[-2].bytes_per_ns)),
+        operations_per_ns=LIMITS.operations_per_ns,
+        chain_ns=LIMITS.chain_ns,
+    )
+    found = placed(72e6, Shape(1, 9_000_000, 9, 1, bias=False), FLOAT64, "numpy", unmeasured)
+    assert found is not None
+    assert found.words == "memory-bound: 40 % of the read bandwidth of L3"
+
+
 def test_under_the_limit_of_every_class_there_is_no_place() -> None:
     assert placed(0.99, LARGE, FLOAT64, "numpy", LIMITS) is None
 

@@ -146,7 +146,8 @@ def _memory(bytes_read: int, limits: Limits) -> tuple[float, Level]:
         if beyond > 0 and beyond / level.bytes_per_ns >= slowest_ns:
             slowest_ns, slowest = beyond / level.bytes_per_ns, level
         nearer_bytes = level.capacity_bytes or 0
-    return slowest_ns, slowest
+    # Where memory was not measured it has the rate of the last cache, and that is what words may speak of.
+    return slowest_ns, next(level for level in limits.levels if level.bytes_per_ns == slowest.bytes_per_ns)
 
 
 def _unfused_ns(data: Work, shape: Shape, dtype: Dtype, limits: Limits) -> float:

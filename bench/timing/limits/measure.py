@@ -43,7 +43,7 @@ ARITHMETIC = ("float64", "float32")
 BEYOND_CACHES, WELL_BEYOND = 4, 2
 FEWEST_MEMORY_BYTES, MOST_MEMORY_BYTES = 64 * KIB**2, 256 * KIB**2
 """The working set in memory. Where the most is not well beyond the last cache, memory is given the rate of that cache,
-which is no slower: to fill 256 MiB took 0.7 s, and showed nothing but the cache of 260 MiB."""
+which is no slower: beside one of 260 MiB, to fill 256 MiB took 0.7 s and left the cache less than half of its rate."""
 
 Task = Callable[[], object]
 Try = tuple[Task, int]
