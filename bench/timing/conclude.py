@@ -63,11 +63,12 @@ def conclude(
     if not last and not (found.agree and found.full_speed and len(found.counting) >= wanted):
         return None
 
-    reason = impossible(found.middle_ns + found.half_ns, floor_ns()) if floored else None
+    middle_ns, half_ns = found.middle_and_half_ns
+    reason = impossible(middle_ns + half_ns, floor_ns()) if floored else None
     if reason is not None:
         return Rejected(reason)
     low_ns, high_ns = found.ends_ns()
-    wide = found.half_ns > width * found.middle_ns
+    wide = half_ns > width * middle_ns
     if low_ns <= 0 or (wide and not last):
         return _lost_in_noise(found.counting, plan) if last else None
 
@@ -88,7 +89,7 @@ def conclude(
     )
     return Timing(
         verdict=verdict,
-        ns_per_iter=found.middle_ns,
+        ns_per_iter=middle_ns,
         ci_low=low_ns,
         ci_high=high_ns,
         setup_ns=setup_ns,

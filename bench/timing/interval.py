@@ -77,14 +77,9 @@ class Launches:
         return self.slowdown <= SLOWED
 
     @property
-    def middle_ns(self) -> float:
-        """The middle of the interval, their trimmed mean."""
-        return trimmed_mean(self.slopes_ns)[0]
-
-    @property
-    def half_ns(self) -> float:
-        """Half of its interval."""
-        return trimmed_mean(self.slopes_ns, EACH_LOOK)[1]
+    def middle_and_half_ns(self) -> tuple[float, float]:
+        """The middle of their interval, the trimmed mean, and half of its width."""
+        return trimmed_mean(self.slopes_ns, EACH_LOOK)
 
     def ends_ns(self) -> tuple[float, float]:
         """The interval: by Student's t, and what is known besides where no launch met full speed or they disagree.
@@ -96,7 +91,8 @@ class Launches:
         >>> Launches([], [], seen, seen, agree=False).ends_ns()
         (80.0, 160.0)
         """
-        low_ns, high_ns = self.middle_ns - self.half_ns, self.middle_ns + self.half_ns
+        middle_ns, half_ns = self.middle_and_half_ns
+        low_ns, high_ns = middle_ns - half_ns, middle_ns + half_ns
         if not self.full_speed:
             # What slows the loop slows the variant as much or less: at full speed it may take so much less.
             low_ns /= self.slowdown
@@ -159,7 +155,7 @@ def import_what_intervals_need() -> None:
     students(1)
 
 
-def trimmed_mean(values: Sequence[float], missing: float = 0.05) -> tuple[float, float]:
+def trimmed_mean(values: Sequence[float], missing: float) -> tuple[float, float]:
     """The mean without one value in `CUT` at either end, and half of its interval that misses in so many cases.
 
     Of fewer values it is their mean and half of Student's interval. The interval is that of Tukey and McLaughlin, "Less
@@ -170,9 +166,9 @@ def trimmed_mean(values: Sequence[float], missing: float = 0.05) -> tuple[float,
         values: at least two, in any unit.
         missing: the share of cases in which the interval may miss.
 
-    >>> trimmed_mean([100.0, 94.0, 101.0, 102.0, 101.0])[0]
+    >>> trimmed_mean([100.0, 94.0, 101.0, 102.0, 101.0], 0.05)[0]
     100.66666666666667
-    >>> [round(half, 2) for _, half in (trimmed_mean([1.0, 2.0, 3.0]), trimmed_mean([0.0, 1.0, 2.0, 3.0, 9.0]))]
+    >>> [round(trimmed_mean(each, 0.05)[1], 2) for each in ([1.0, 2.0, 3.0], [0.0, 1.0, 2.0, 3.0, 9.0])]
     [2.48, 3.51]
     """
     ordered = sorted(values)

@@ -103,18 +103,14 @@ class Measurement:
         reading, computing = rates[: len(self._sets)], rates[len(self._sets) :]
         # Nothing is read faster from further away; where it seems so, the nearer level was measured in a busy moment.
         reading = list(accumulate(reversed(reading), max))[::-1]
+        names = [*(each.name for each in self._caches), "memory"]
         capacities = [each.capacity_bytes * (1 if each.shared else self._threads) for each in self._caches]
-        # One more rate than needed where memory has its own.
+        reading += reading[-1:] * (len(names) - len(reading))
         return Limits(
             threads=self._threads,
             levels=tuple(
                 Level(name, capacity_bytes, rate)
-                for name, capacity_bytes, rate in zip(
-                    [*(each.name for each in self._caches), "memory"],
-                    [*capacities, None],
-                    [*reading, reading[-1]],
-                    strict=False,
-                )
+                for name, capacity_bytes, rate in zip(names, [*capacities, None], reading, strict=True)
             ),
             operations_per_ns=dict(zip(ARITHMETIC, computing, strict=True)),
             chain_ns=floor_ns(),
