@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from bench.timing.clocks import Pace, holds_in_cycles
+from bench.timing.estimate import Estimate
 from bench.timing.pingpong import ArmFailedError, PingPong
-from bench.timing.ratio import Estimate, Rounds, log_ratio, typical_ns
+from bench.timing.ratio import Rounds, log_ratio, typical_ns
 
 BASE, NULL, HEAD = range(3)
 """The arms: the base, a second copy of it that must come out alike, and what is held against it."""

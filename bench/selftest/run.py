@@ -24,9 +24,10 @@ from bench.selftest.attacks.violence import CANARY, DAEMON
 from bench.selftest.corpus import USUAL_PROBLEM, Attack, Outcome, control
 from bench.selftest.picture import MARK
 from bench.selftest.rows import Row
+from bench.timing.estimate import Estimate
 from bench.timing.pingpong import ArmFailedError, PingPong
 from bench.timing.plan import Budget, Plan
-from bench.timing.ratio import Estimate, log_ratio, parts
+from bench.timing.ratio import log_ratio, parts
 from bench.timing.record import Rejected, Timing, Void
 from bench.variants.contract import Variant
 

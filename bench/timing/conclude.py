@@ -63,12 +63,12 @@ def conclude(
     if not last and not (found.agree and found.full_speed and len(found.counting) >= wanted):
         return None
 
-    middle_ns, half_ns = found.middle_and_half_ns
-    reason = impossible(middle_ns + half_ns, floor_ns()) if floored else None
+    estimate_ns = found.estimate_ns
+    reason = impossible(estimate_ns.high, floor_ns()) if floored else None
     if reason is not None:
         return Rejected(reason)
     low_ns, high_ns = found.ends_ns()
-    wide = half_ns > width * middle_ns
+    wide = estimate_ns.half > width * estimate_ns.mean
     if low_ns <= 0 or (wide and not last):
         return _lost_in_noise(found.counting, plan) if last else None
 
@@ -89,7 +89,7 @@ def conclude(
     )
     return Timing(
         verdict=verdict,
-        ns_per_iter=middle_ns,
+        ns_per_iter=estimate_ns.mean,
         ci_low=low_ns,
         ci_high=high_ns,
         setup_ns=setup_ns,

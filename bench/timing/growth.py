@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 
 from bench.dtypes import FloatArray
-from bench.timing.students import students
+from bench.timing.estimate import students
 
 FEWEST_SIZES = 5
 """Three numbers are fitted; with five sizes two are left to tell how far the power may be off."""

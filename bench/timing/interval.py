@@ -1,16 +1,14 @@
 """The launches of a cell together: which of them count, the trimmed mean of their slopes, and its interval."""
 
-import math
-import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
+from bench.timing.estimate import Estimate, students
 from bench.timing.noise import left_out, percent
 from bench.timing.plan import Plan
 from bench.timing.slope import AGREEMENT, CLOSE_AGREEMENT, MOSTLY, Launch, Line, line, slowdowns
 from bench.timing.speed import SLOWED
-from bench.timing.students import students
 
 NO_FULL_SPEED = "no launch that counts met a processor at its full speed"
 
@@ -22,8 +20,9 @@ CUT = 5
 launch's calls is of a moment quicker than usual if it met one, and in most launches it did not."""
 
 EACH_LOOK = 0.018
-"""The interval is looked at after each launch, and ends them where it is narrow by chance: the interval that ends them
-misses the truth in about 5 % where each look does in 1.8 %; see docs/decisions.md."""
+"""The interval is looked at after each launch, and ends them where it is narrow by chance. Where each look misses the
+truth in 1.8 %, the one that ends them does in about 5 % if launches differ by 1 % (sd) or less, in 8 and 13 % if they
+differ by 2 and 3 %; see docs/decisions.md."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +76,9 @@ class Launches:
         return self.slowdown <= SLOWED
 
     @property
-    def middle_and_half_ns(self) -> tuple[float, float]:
-        """The middle of their interval, the trimmed mean, and half of its width."""
-        return trimmed_mean(self.slopes_ns, EACH_LOOK)
+    def estimate_ns(self) -> Estimate:
+        """The trimmed mean of their slopes, and its interval."""
+        return Estimate.of(self.slopes_ns, missing=EACH_LOOK, cut=len(self.seen) // CUT)
 
     def ends_ns(self) -> tuple[float, float]:
         """The interval: by Student's t, and what is known besides where no launch met full speed or they disagree.
@@ -91,8 +90,7 @@ class Launches:
         >>> Launches([], [], seen, seen, agree=False).ends_ns()
         (80.0, 160.0)
         """
-        middle_ns, half_ns = self.middle_and_half_ns
-        low_ns, high_ns = middle_ns - half_ns, middle_ns + half_ns
+        low_ns, high_ns = self.estimate_ns.low, self.estimate_ns.high
         if not self.full_speed:
             # What slows the loop slows the variant as much or less: at full speed it may take so much less.
             low_ns /= self.slowdown
@@ -153,36 +151,3 @@ def _counting(usable: Sequence[_Seen], fewest: int) -> tuple[list[_Seen], bool]:
 def import_what_intervals_need() -> None:
     """Import now what the first interval would be waited for."""
     students(1)
-
-
-def trimmed_mean(values: Sequence[float], missing: float) -> tuple[float, float]:
-    """The mean without one value in `CUT` at either end, and half of its interval that misses in so many cases.
-
-    Of fewer values it is their mean and half of Student's interval. The interval is that of Tukey and McLaughlin, "Less
-    vulnerable confidence and significance procedures for location based on a single sample", Sankhya A 25 (1963), pages
-    331-352: the squares are summed with each value that is cut put in the place of the nearest one that is not.
-
-    Args:
-        values: at least two, in any unit.
-        missing: the share of cases in which the interval may miss.
-
-    >>> trimmed_mean([100.0, 94.0, 101.0, 102.0, 101.0], 0.05)[0]
-    100.66666666666667
-    >>> [round(trimmed_mean(each, 0.05)[1], 2) for each in ([1.0, 2.0, 3.0], [0.0, 1.0, 2.0, 3.0, 9.0])]
-    [2.48, 3.51]
-    """
-    ordered = sorted(values)
-    cut = len(ordered) // CUT
-    kept = ordered[cut : len(ordered) - cut]
-    put_in = [*kept, *[kept[0], kept[-1]] * cut]
-    error = statistics.stdev(put_in) * math.sqrt((len(put_in) - 1) / (len(kept) * (len(kept) - 1)))
-    return statistics.fmean(kept), students(len(kept) - 1, missing) * error
-
-
-def half_width(values: Sequence[float]) -> float:
-    """Half of the 95 % t-interval of the mean.
-
-    >>> round(half_width([1.0, 2.0, 3.0]), 3)
-    2.484
-    """
-    return students(len(values) - 1) * statistics.stdev(values) / math.sqrt(len(values))

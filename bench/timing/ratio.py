@@ -2,13 +2,10 @@
 
 import math
 import statistics
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-
-from bench.timing.interval import half_width
 
 Nanoseconds = npt.NDArray[np.float64]
 Iterations = npt.NDArray[np.int64]
@@ -105,26 +102,3 @@ def setup_share(rounds: Rounds, arm: int) -> float:
     short_over_long = middle(np.log(rounds.short_ns[:, arm] / rounds.long_ns[::SHORT_EVERY, arm]))
     iterations = float(np.mean(rounds.n_short / rounds.n_long[::SHORT_EVERY]))
     return min(1.0, max(0.0, (math.exp(short_over_long) - iterations) / (1 - iterations)))
-
-
-@dataclass(frozen=True, slots=True)
-class Estimate:
-    """The mean logarithm of a ratio over launches, with its 95 % t-interval."""
-
-    mean: float
-    half: float
-
-    @classmethod
-    def of(cls, values: Sequence[float]) -> "Estimate":
-        """From one value a launch, two at least."""
-        return cls(statistics.fmean(values), half_width(values))
-
-    @property
-    def low(self) -> float:
-        """Its lower end."""
-        return self.mean - self.half
-
-    @property
-    def high(self) -> float:
-        """Its upper end."""
-        return self.mean + self.half

@@ -6,7 +6,8 @@ import random
 import numpy as np
 import pytest
 
-from bench.timing.ratio import SHORT_EVERY, Estimate, Rounds, log_ratio, setup_share, typical_ns
+from bench.timing.estimate import Estimate
+from bench.timing.ratio import SHORT_EVERY, Rounds, log_ratio, setup_share, typical_ns
 
 
 def rounds(

@@ -20,7 +20,8 @@ from bench.problems.problem import Problem
 from bench.proof.subject import Answer, Failure, Reply
 from bench.proof.verdict import Status
 from bench.timing.course import Course
-from bench.timing.interval import NO_FULL_SPEED, half_width
+from bench.timing.estimate import Estimate
+from bench.timing.interval import NO_FULL_SPEED
 from bench.timing.plan import GROWTH, Budget, Plan
 from bench.timing.record import Flag, Rejected, Stop, Timing, Void
 from bench.timing.session import Job, Outcome, time_cells
@@ -232,7 +233,7 @@ def test_the_interval_over_launches_covers_the_truth_and_one_over_samples_does_n
         with Machine(seed=seed, launch_sd=0.02)() as worker:
             small, large = ([elapsed_ns(worker, n) for _ in range(16)][1:] for n in (20, 160))
         slopes = [(b - a) / 140 for a, b in zip(small, large, strict=True)]
-        over_samples += abs(statistics.fmean(slopes) - 6_000) <= half_width(slopes)
+        over_samples += abs(statistics.fmean(slopes) - 6_000) <= Estimate.of(slopes).half
     assert over_launches / cells >= 0.90
     assert over_samples / cells <= 0.30
 
