@@ -141,13 +141,15 @@ def test_no_share_is_over_1_whatever_the_timing() -> None:
 def test_memory_that_was_not_measured_is_not_spoken_of() -> None:
     unmeasured = Limits(
         threads=1,
-        levels=(*LIMITS.levels[:-1], Level("memory", None, LIMITS.levels[-2].bytes_per_ns)),
+        levels=LIMITS.levels[:-1],
         operations_per_ns=LIMITS.operations_per_ns,
         chain_ns=LIMITS.chain_ns,
     )
     found = placed(72e6, Shape(1, 9_000_000, 9, 1, bias=False), FLOAT64, "numpy", unmeasured)
     assert found is not None
     assert found.words == "memory-bound: 40 % of the read bandwidth of L3"
+    assert unmeasured.record()["read_bytes_per_ns"] == {"L1": 100.0, "L2": 50.0, "L3": 25.0}
+    assert unmeasured.record()["capacity_bytes"] == {"L1": 32_000, "L2": 512_000, "L3": 32_000_000}
 
 
 def test_under_the_limit_of_every_class_there_is_no_place() -> None:
@@ -236,7 +238,8 @@ def test_sizes_that_make_no_sense_are_replaced(tmp_path: Path, rows: list[tuple[
 def test_measuring_twice_agrees() -> None:
     first, again = measure(1), measure(1)
     assert [level.name for level in first.levels] == [level.name for level in again.levels]
-    assert first.levels[-1].capacity_bytes is None
+    assert [level.name for level in first.levels[: len(caches())]] == [cache.name for cache in caches()]
+    assert [level.name for level in first.levels[len(caches()) :]] in ([], ["memory"])
     for one, other in zip(first.levels, again.levels, strict=True):
         # A shared machine: what must agree is the order of magnitude, which a slip in the units would not.
         assert 1 / 30 < one.bytes_per_ns / other.bytes_per_ns < 30

@@ -72,8 +72,9 @@ class Placing:
 def bound_of(work: Work, limits: Limits, dtype: str) -> Bound:
     """The least time that this work takes.
 
-    What a level and all nearer ones cannot hold comes from beyond it, in every iteration. Reading from different
-    levels, computing and waiting for results may overlap, so that the largest term is the limit and not their sum.
+    What a level and all nearer ones cannot hold comes from beyond it, in every iteration; the last level holds all.
+    Reading from different levels, computing and waiting for results may overlap, so that the largest term is the limit
+    and not their sum.
     """
     memory_ns, level = _memory(work.bytes_read, limits)
     terms = {Term.MEMORY: memory_ns / CAUTION, Term.LATENCY: work.dependent * limits.chain_ns}
@@ -146,8 +147,7 @@ def _memory(bytes_read: int, limits: Limits) -> tuple[float, Level]:
         if beyond > 0 and beyond / level.bytes_per_ns >= slowest_ns:
             slowest_ns, slowest = beyond / level.bytes_per_ns, level
         nearer_bytes = level.capacity_bytes or 0
-    # Where memory was not measured it has the rate of the last cache, and that is what words may speak of.
-    return slowest_ns, next(level for level in limits.levels if level.bytes_per_ns == slowest.bytes_per_ns)
+    return slowest_ns, slowest
 
 
 def _unfused_ns(data: Work, shape: Shape, dtype: Dtype, limits: Limits) -> float:

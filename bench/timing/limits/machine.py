@@ -26,7 +26,8 @@ class Limits:
 
     Attributes:
         threads: threads of a worker, for which the rates hold.
-        levels: the nearest first, memory last.
+        levels: the nearest first. The last is memory or, where that was not measured, the last cache: what no level
+            holds is read at its rate at most.
         operations_per_ns: floating-point operations, by dtype.
         chain_ns: less than an operation takes that needs the result of the one before.
         dispatch_ns: what an operation on a single number costs through a backend, by the backend's name.
@@ -59,7 +60,9 @@ class Limits:
         """The limits in JSON's own types, to three digits."""
         return {
             "threads": self.threads,
-            "capacity_bytes": {level.name: level.capacity_bytes for level in self.levels[:-1]},
+            "capacity_bytes": {
+                level.name: level.capacity_bytes for level in self.levels if level.capacity_bytes is not None
+            },
             "read_bytes_per_ns": {level.name: _rounded(level.bytes_per_ns) for level in self.levels},
             "operations_per_ns": {name: _rounded(rate) for name, rate in self.operations_per_ns.items()},
             "chain_ns": _rounded(self.chain_ns),

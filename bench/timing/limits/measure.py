@@ -42,8 +42,8 @@ ARITHMETIC = ("float64", "float32")
 
 BEYOND_CACHES, WELL_BEYOND = 4, 2
 FEWEST_MEMORY_BYTES, MOST_MEMORY_BYTES = 64 * KIB**2, 256 * KIB**2
-"""The working set in memory. Where the most is not well beyond the last cache, memory is given the rate of that cache,
-which is no slower: beside one of 260 MiB, to fill 256 MiB took 0.7 s and left the cache less than half of its rate."""
+"""The working set in memory. Where the most is not well beyond the last cache, memory is not measured, and that cache
+is the last level: beside one of 260 MiB, to fill 256 MiB took 0.7 s and left the cache less than half of its rate."""
 
 Task = Callable[[], object]
 Try = tuple[Task, int]
@@ -103,15 +103,15 @@ class Measurement:
         reading, computing = rates[: len(self._sets)], rates[len(self._sets) :]
         # Nothing is read faster from further away; where it seems so, the nearer level was measured in a busy moment.
         reading = list(accumulate(reversed(reading), max))[::-1]
-        names = [*(each.name for each in self._caches), "memory"]
-        capacities = [each.capacity_bytes * (1 if each.shared else self._threads) for each in self._caches]
-        reading += reading[-1:] * (len(names) - len(reading))
+        levels = [
+            Level(each.name, each.capacity_bytes * (1 if each.shared else self._threads), rate)
+            for each, rate in zip(self._caches, reading, strict=False)
+        ]
+        if len(reading) > len(levels):
+            levels.append(Level("memory", None, reading[-1]))
         return Limits(
             threads=self._threads,
-            levels=tuple(
-                Level(name, capacity_bytes, rate)
-                for name, capacity_bytes, rate in zip(names, [*capacities, None], reading, strict=True)
-            ),
+            levels=tuple(levels),
             operations_per_ns=dict(zip(ARITHMETIC, computing, strict=True)),
             chain_ns=floor_ns(),
         )
