@@ -83,19 +83,20 @@ class JudgeChannel:
             OverdueError: the deadline passed.
             ProtocolError: the bytes are no frame, or one with more than was due.
         """
-        data = self._read_some(_FIRST_BYTES, deadline_ns)
+        data, stop_ns = self._read_some(_FIRST_BYTES, deadline_ns)
         while len(data) < HEADER.size:
-            data += self._read_some(_FIRST_BYTES, deadline_ns)
+            more, stop_ns = self._read_some(_FIRST_BYTES, deadline_ns)
+            data += more
         header = unpack_header(data)
         if any(length > limit for length, limit in zip(header.blocks, limits, strict=True)):
             raise ProtocolError(f"announces blocks of {header.blocks} bytes where at most {limits} were due")
         if len(data) < HEADER.size + header.body_bytes:
             pieces, missing = [data], HEADER.size + header.body_bytes - len(data)
             while missing > 0:
-                pieces.append(self._read_some(min(missing, _PIPE_BYTES), deadline_ns))
-                missing -= len(pieces[-1])
+                more, stop_ns = self._read_some(min(missing, _PIPE_BYTES), deadline_ns)
+                pieces.append(more)
+                missing -= len(more)
             data = b"".join(pieces)
-        stop_ns = time.perf_counter_ns()
         if len(data) > HEADER.size + header.body_bytes:
             raise ProtocolError(f"is followed by {len(data) - HEADER.size - header.body_bytes} bytes nobody asked for")
         return unpack_body(header, memoryview(data)[HEADER.size :]), stop_ns
@@ -133,15 +134,16 @@ class JudgeChannel:
                 raise ClosedError
             rest = rest[self._write_some(rest) :]
 
-    def _read_some(self, count: int, deadline_ns: int) -> bytes:
+    def _read_some(self, count: int, deadline_ns: int) -> tuple[bytes, int]:
         events = dict(self._readable.poll(_milliseconds_until(deadline_ns)))
         if not events:
             raise OverdueError
         # A worker that has ended may have answered first.
         data = os.read(self._read, count) if self._read in events else b""
+        stop_ns = time.perf_counter_ns()
         if not data:
             raise ClosedError
-        return data
+        return data, stop_ns
 
 
 class WorkerChannel:
