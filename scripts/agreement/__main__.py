@@ -1,8 +1,8 @@
 """Time the same bare loops with five tools in one interleaved run: ``python -m scripts.agreement``, in the checkout.
 
 Needs pyperf, asv, numba and pytest-benchmark: ``tox -e agreement``. Every invocation is added to ``--json`` when it has
-ended, and one that is there already is not made again, so that a run may be stopped and go on. With the default file,
-``docs/explanation-agreement.md`` is written from it; ``--page`` writes only the page.
+ended, and one that is there already is not made again, so that a run may be stopped and go on. Results that
+are kept have a page in ``docs/``, which is written from them; ``--page`` writes only the pages.
 """
 
 import argparse
@@ -18,7 +18,7 @@ from typing import Any
 from bench.runs.environment import environment
 from bench.runs.strict_json import to_json
 from scripts.agreement.measuring import CONDITIONS, TOOLS, Invocation, measured, planned
-from scripts.agreement.page import PAGE, RESULTS, page
+from scripts.agreement.page import PAGES, RESULTS, page
 from scripts.agreement.works import WORKS
 
 SCHEMA = "gdbench/agreement/1"
@@ -30,8 +30,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = _parser().parse_args(arguments)
     if not given.page:
         _measure(given)
-    if given.json == RESULTS:
-        PAGE.write_text(page(json.loads(RESULTS.read_text(encoding="utf-8"))), encoding="utf-8")
+    for results, where in PAGES.items():
+        if results.exists():
+            document = json.loads(results.read_text(encoding="utf-8"))
+            where.write_text(page(document, results), encoding="utf-8")
     return 0
 
 
@@ -44,7 +46,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seconds", type=float, metavar="S", help="begin no invocation after so many; go on next time")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the order")
     parser.add_argument("--json", type=Path, default=RESULTS, metavar="FILE", help="what is found, and what there is")
-    parser.add_argument("--page", action="store_true", help="write only the page, from the results that are there")
+    parser.add_argument("--page", action="store_true", help="write only the pages, from the results that are there")
     return parser
 
 

@@ -16,7 +16,12 @@ from scripts.agreement.works import WORKS
 
 ROOT = Path(__file__).resolve().parents[2]
 RESULTS = ROOT / "results" / "agreement.json"
-PAGE = ROOT / "docs" / "explanation-agreement.md"
+SLOWED_RESULTS = ROOT / "results" / "agreement-slowed.json"
+PAGES = {
+    RESULTS: ROOT / "docs" / "explanation-agreement.md",
+    SLOWED_RESULTS: ROOT / "docs" / "explanation-agreement-slowed.md",
+}
+"""The page of each of the results that are kept; each of its own machine."""
 
 TRUTHS = ("least", "tenth")
 """Of the blocks that are timed by hand: the least, as of gdbench's calls, and the tenth percentile. A median has
@@ -111,7 +116,7 @@ def _summary(
 
 OVER = tuple(f"over {name}" for name in TRUTHS)
 INTRODUCTION = """\
-# Whether tools agree
+# Whether tools agree{where}
 
 The same loops, timed by gdbench, by four other tools and by hand, in one interleaved run. A loop is called bare by all
 of them but gdbench, which is given it as a variant, proves it, and takes the slope between short and long calls.
@@ -126,16 +131,23 @@ of them but gdbench, which is given it as a variant, proves it, and takes the sl
 | asv | `asv run` of a `time_` method in an existing environment, with its defaults: the median |
 
 One thread, and the same arrays for all. Before each invocation of a tool the loop is timed by hand in a fresh process;
-a figure by hand of a round is the mean of its {launches} processes, without those that something slowed by more than
-a tenth. `neighbour` is beside a process that computes and sleeps by turns, 50 to 500 ms each, seeded.
+a figure by hand of a round is the mean of its processes, one for each tool, without those that something slowed by
+more than a tenth. `neighbour` is beside a process that computes and sleeps by turns, 50 to 500 ms each, seeded.
+{elsewhere}
 
 Over least, over tenth: the figure over that by hand of the same round. Spread: IQR over median of the invocations,
 {fewest} or more. Pairs apart: of all pairs of a tool's own invocations, those that differ by more than {within}. Wall
 time: of one invocation, from its start to its end; for gdbench with the proof, for asv with finding its benchmarks.
 Figures: invocations that gave one.
 
+{noisy}
+
 Python {python}, NumPy {numpy}, torch {torch}, numba {numba}, pytest-benchmark {pytest_benchmark}, pyperf {pyperf},
 asv {asv}; {cpu}, {logical_cores} cores. {made} invocations in {rounds} rounds{incomplete}.
+"""
+NOISY = """\
+How noisy the machine was: of the blocks by hand of a process, the median took {usual:.2f} times as long as the least
+(median of {processes} processes), in a tenth of the processes more than {worst:.2f} times.\
 """
 OVERVIEW = """
 ## At a glance
@@ -160,23 +172,31 @@ COMPLETE = 250
 """Five tools and works, five rounds, two conditions."""
 
 ENDING = """
-`python -m scripts.agreement` (`tox -e agreement`) makes the results, `results/agreement.json`, and this page anew.
+`python -m scripts.agreement --json results/{name}` makes the results and this page anew; `tox -e agreement`
+has what it needs.
 """
 HEADER = ("tool", "an iteration", *OVER, "spread", "wall time", "pairs apart", "figures")
 
 
-def page(document: dict[str, Any]) -> str:
+def page(document: dict[str, Any], results: Path = RESULTS) -> str:
     """The page, from the results.
 
     Args:
         document: as `python -m scripts.agreement` writes it.
+        results: the file that it is from.
     """
     from scripts.agreement.by_hand import SECONDS  # noqa: PLC0415
 
     here, rows = document["environment"], document["invocations"]
     text = INTRODUCTION.format(
+        where=", on a machine that others slowed" if results == SLOWED_RESULTS else "",
+        elsewhere=" ".join(
+            f"The same on another machine: [{other.name}]({other.name})."
+            for path, other in PAGES.items()
+            if path != results
+        ),
+        noisy=_noisy([row["bare_ns_per_iter"] for row in rows]),
         seconds=SECONDS,
-        launches=len({row["tool"] for row in rows}),
         within=_percent(WITHIN),
         fewest=FEWEST,
         made=len(rows),
@@ -189,7 +209,15 @@ def page(document: dict[str, Any]) -> str:
     text += TOGETHER + _lines(TOGETHER_HEADER, 1, _together([found for _, _, found in groups]))
     for condition, work, found in groups:
         text += f"\n## {WORKS[work].says}, {condition}\n\n{_table(found)}"
-    return text + ENDING
+    return text + ENDING.format(name=results.name)
+
+
+def _noisy(processes: Sequence[dict[str, float]]) -> str:
+    """How noisy the machine was, by what is known of it without any tool."""
+    slowed = [one["median"] / one["least"] for one in processes]
+    return NOISY.format(
+        processes=len(slowed), usual=statistics.median(slowed), worst=statistics.quantiles(slowed, n=10)[-1]
+    )
 
 
 def _groups(rows: Sequence[Row]) -> Iterator[tuple[str, str, list[Summary]]]:

@@ -9,7 +9,7 @@ import pytest
 
 from scripts.agreement import asv_run, by_hand, gdbench_time, pyperf_timeit, pytest_benchmark_run, torch_timer
 from scripts.agreement.measuring import CONDITIONS, TOOLS, planned
-from scripts.agreement.page import PAGE, RESULTS, page, summaries
+from scripts.agreement.page import PAGES, RESULTS, page, summaries
 from scripts.agreement.works import FOLDER, WORKS
 
 NUMPY = WORKS["numpy"]
@@ -121,6 +121,8 @@ def test_at_a_glance_the_steadiest_and_the_fastest_of_the_others_are_shown() -> 
     assert "| NumPy as published | idle |" not in page(document | {"invocations": others})
 
 
-def test_the_page_is_what_the_results_give() -> None:
-    document = json.loads(RESULTS.read_text(encoding="utf-8"))
-    assert PAGE.read_text(encoding="utf-8") == page(document), "python -m scripts.agreement --page writes it anew"
+@pytest.mark.parametrize("results", PAGES, ids=lambda path: path.name)
+def test_the_page_is_what_the_results_give(results: Path) -> None:
+    document = json.loads(results.read_text(encoding="utf-8"))
+    expected = page(document, results)
+    assert PAGES[results].read_text(encoding="utf-8") == expected, "python -m scripts.agreement --page writes it anew"
