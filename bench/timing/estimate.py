@@ -23,7 +23,7 @@ class Estimate:
         that is cut put in the place of the nearest one that is not. With nothing cut it is Student's.
 
         Args:
-            values: one a launch, at least two more than are cut.
+            values: one a launch, at least two besides those that are cut.
             missing: the share of cases in which the interval may miss.
             cut: how many are left out at either end.
 

@@ -21,8 +21,8 @@ launch's calls is of a moment quicker than usual if it met one, and in most laun
 
 EACH_LOOK = 0.018
 """The interval is looked at after each launch, and ends them where it is narrow by chance. Where each look misses the
-truth in 1.8 %, the one that ends them does in about 5 % if launches differ by 1 % (sd) or less, in 8 and 13 % if they
-differ by 2 and 3 %; see docs/decisions.md."""
+truth in 1.8 %, the one that ends them does in 2 % if launches differ by 1 % (sd) or less, in 8 and 13 % if they differ
+by 2 and 3 %; see docs/decisions.md."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,8 @@ class Launches:
         >>> Launches([], [], seen, seen, agree=False).ends_ns()
         (80.0, 160.0)
         """
-        low_ns, high_ns = self.estimate_ns.low, self.estimate_ns.high
+        found = self.estimate_ns
+        low_ns, high_ns = found.low, found.high
         if not self.full_speed:
             # What slows the loop slows the variant as much or less: at full speed it may take so much less.
             low_ns /= self.slowdown

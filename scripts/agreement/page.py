@@ -4,7 +4,7 @@ import math
 import statistics
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, pairwise
 from operator import truediv
 from pathlib import Path
 from typing import Any
@@ -168,6 +168,7 @@ TOGETHER_HEADER = ("tool", *OVER, "spread", "pairs apart", "wall time")
 INCOMPLETE = (
     "; the run is not complete: each tool is to have five invocations of each work, idle and beside a neighbour"
 )
+IN_PIECES = "; made in pieces, so that tools of one round may lie far apart in time"
 COMPLETE = 250
 """Five tools and works, five rounds, two conditions."""
 
@@ -188,6 +189,7 @@ def page(document: dict[str, Any], results: Path = RESULTS) -> str:
     from scripts.agreement.by_hand import SECONDS  # noqa: PLC0415
 
     here, rows = document["environment"], document["invocations"]
+    in_pieces = any(row["round"] > after["round"] for row, after in pairwise(rows))
     text = INTRODUCTION.format(
         where=", on a machine that others slowed" if results == SLOWED_RESULTS else "",
         elsewhere=" ".join(
@@ -201,7 +203,7 @@ def page(document: dict[str, Any], results: Path = RESULTS) -> str:
         fewest=FEWEST,
         made=len(rows),
         rounds=len({row["round"] for row in rows}),
-        incomplete=INCOMPLETE if len(rows) < COMPLETE else "",
+        incomplete=(INCOMPLETE if len(rows) < COMPLETE else "") + (IN_PIECES if in_pieces else ""),
         **{name.replace("-", "_"): fact for name, fact in here.items()},
     )
     groups = list(_groups(rows))

@@ -117,6 +117,8 @@ def test_at_a_glance_the_steadiest_and_the_fastest_of_the_others_are_shown() -> 
     line = f"| NumPy as published | idle | 1.012 | 0.506 | 0.099 % | {steadiest} | 2.0 s | {fastest} |"
     assert line in page(document)
     assert "| **gdbench, slope** | 1.012 to 1.012 | 0.506 to 0.506 | 0.099 % | 0 of 3 | 2.0 s |" in page(document)
+    assert "made in pieces" not in page(document)
+    assert "made in pieces" in page(document | {"invocations": rows[::-1]})
     others = [one for one in rows if one["tool"] == "asv"]
     assert "| NumPy as published | idle |" not in page(document | {"invocations": others})
 
