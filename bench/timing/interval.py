@@ -77,7 +77,12 @@ class Launches:
 
     @property
     def estimate_ns(self) -> Estimate:
-        """The trimmed mean of their slopes, and its interval."""
+        """The trimmed mean of their slopes, and its interval.
+
+        >>> seen = [(Line(slope_ns, 0.0, slope_ns), 1.0) for slope_ns in (100.0, 94.0, 101.0, 102.0, 101.0)]
+        >>> Launches([], [], seen, seen, agree=True).estimate_ns.mean
+        100.66666666666667
+        """
         return Estimate.of(self.slopes_ns, missing=EACH_LOOK, cut=len(self.seen) // CUT)
 
     def ends_ns(self) -> tuple[float, float]:

@@ -30,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = _parser().parse_args(arguments)
     if not given.page:
         _measure(given)
-    for results, where in PAGES.items():
+    for results, (where, _) in PAGES.items():
         if results.exists():
             document = json.loads(results.read_text(encoding="utf-8"))
             where.write_text(page(document, results), encoding="utf-8")

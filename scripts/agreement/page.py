@@ -16,12 +16,15 @@ from scripts.agreement.works import WORKS
 
 ROOT = Path(__file__).resolve().parents[2]
 RESULTS = ROOT / "results" / "agreement.json"
-SLOWED_RESULTS = ROOT / "results" / "agreement-slowed.json"
+TITLE = "Whether tools agree"
 PAGES = {
-    RESULTS: ROOT / "docs" / "explanation-agreement.md",
-    SLOWED_RESULTS: ROOT / "docs" / "explanation-agreement-slowed.md",
+    RESULTS: (ROOT / "docs" / "explanation-agreement.md", TITLE),
+    RESULTS.with_stem("agreement-slowed"): (
+        ROOT / "docs" / "explanation-agreement-slowed.md",
+        f"{TITLE}, on a machine that others slowed",
+    ),
 }
-"""The page of each of the results that are kept; each of its own machine."""
+"""The page of each of the results that are kept, and its title; each is of its own machine."""
 
 TRUTHS = ("least", "tenth")
 """Of the blocks that are timed by hand: the least, as of gdbench's calls, and the tenth percentile. A median has
@@ -116,7 +119,7 @@ def _summary(
 
 OVER = tuple(f"over {name}" for name in TRUTHS)
 INTRODUCTION = """\
-# Whether tools agree{where}
+# {title}
 
 The same loops, timed by gdbench, by four other tools and by hand, in one interleaved run. A loop is called bare by all
 of them but gdbench, which is given it as a variant, proves it, and takes the slope between short and long calls.
@@ -191,10 +194,10 @@ def page(document: dict[str, Any], results: Path = RESULTS) -> str:
     here, rows = document["environment"], document["invocations"]
     in_pieces = any(row["round"] > after["round"] for row, after in pairwise(rows))
     text = INTRODUCTION.format(
-        where=", on a machine that others slowed" if results == SLOWED_RESULTS else "",
+        title=PAGES[results][1],
         elsewhere=" ".join(
             f"The same on another machine: [{other.name}]({other.name})."
-            for path, other in PAGES.items()
+            for path, (other, _) in PAGES.items()
             if path != results
         ),
         noisy=_noisy([row["bare_ns_per_iter"] for row in rows]),

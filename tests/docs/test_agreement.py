@@ -127,4 +127,6 @@ def test_at_a_glance_the_steadiest_and_the_fastest_of_the_others_are_shown() -> 
 def test_the_page_is_what_the_results_give(results: Path) -> None:
     document = json.loads(results.read_text(encoding="utf-8"))
     expected = page(document, results)
-    assert PAGES[results].read_text(encoding="utf-8") == expected, "python -m scripts.agreement --page writes it anew"
+    assert PAGES[results][0].read_text(encoding="utf-8") == expected, (
+        "python -m scripts.agreement --page writes it anew"
+    )

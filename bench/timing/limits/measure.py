@@ -103,15 +103,14 @@ class Measurement:
         reading, computing = rates[: len(self._sets)], rates[len(self._sets) :]
         # Nothing is read faster from further away; where it seems so, the nearer level was measured in a busy moment.
         reading = list(accumulate(reversed(reading), max))[::-1]
-        levels = [
-            Level(each.name, each.capacity_bytes * (1 if each.shared else self._threads), rate)
-            for each, rate in zip(self._caches, reading, strict=False)
+        places: list[tuple[str, int | None]] = [
+            (each.name, each.capacity_bytes * (1 if each.shared else self._threads)) for each in self._caches
         ]
-        if len(reading) > len(levels):
-            levels.append(Level("memory", None, reading[-1]))
+        places.append(("memory", None))
         return Limits(
             threads=self._threads,
-            levels=tuple(levels),
+            # Memory has a rate only where it was measured.
+            levels=tuple(Level(*place, rate) for place, rate in zip(places, reading, strict=False)),
             operations_per_ns=dict(zip(ARITHMETIC, computing, strict=True)),
             chain_ns=floor_ns(),
         )
