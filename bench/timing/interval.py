@@ -16,13 +16,14 @@ _Seen = tuple[Line, float]
 """A launch, and how many times as long the judge's loop took beside it as at its quickest."""
 
 CUT = 5
-"""One launch in five is cut off at either end of those that count: where a clock changes by itself, the least of a
-launch's calls is of a moment quicker than usual if it met one, and in most launches it did not."""
+"""Of more than so many launches that count, one in so many is cut off at either end: where a clock changes by itself,
+the least of a launch's calls is of a moment quicker than usual if it met one, and in most launches it did not. Of five
+none is: three values bound little, and where one of five is such a launch the interval is wide, and more are made."""
 
 EACH_LOOK = 0.018
 """The interval is looked at after each launch, and ends them where it is narrow by chance. Where each look misses the
-truth in 1.8 %, the one that ends them does in 2 % if launches differ by 1 % (sd) or less, in 8 and 13 % if they differ
-by 2 and 3 %; see docs/decisions.md."""
+truth in 1.8 %, the one that ends them does in 2 % if launches differ by 1 % (sd) or less, in 5 and 15 % if they differ
+by 2 and 3 %: ``python -m scripts.interval_coverage``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +80,11 @@ class Launches:
     def estimate_ns(self) -> Estimate:
         """The trimmed mean of their slopes, and its interval.
 
-        >>> seen = [(Line(slope_ns, 0.0, slope_ns), 1.0) for slope_ns in (100.0, 94.0, 101.0, 102.0, 101.0)]
+        >>> seen = [(Line(slope_ns, 0.0, slope_ns), 1.0) for slope_ns in (100.0, 94.0, 101.0, 102.0, 101.0, 106.0)]
         >>> Launches([], [], seen, seen, agree=True).estimate_ns.mean
-        100.66666666666667
+        101.0
         """
-        return Estimate.of(self.slopes_ns, missing=EACH_LOOK, cut=len(self.seen) // CUT)
+        return Estimate.of(self.slopes_ns, missing=EACH_LOOK, cut=(len(self.seen) - 1) // CUT)
 
     def ends_ns(self) -> tuple[float, float]:
         """The interval: by Student's t, and what is known besides where no launch met full speed or they disagree.
