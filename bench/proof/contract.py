@@ -166,7 +166,8 @@ _Returned = list[tuple[str, RawArray | None, tuple[int, ...] | None]]
 def _missing_or_misshapen(returned: _Returned) -> Failure | None:
     for name, array, shape in returned:
         if array is None and shape is not None:
-            return _broken("shape", f"{name} is None where {shape} was due")
+            advice = "; what takes no bias raises Unsupported" if name == "b" else ""
+            return _broken("shape", f"{name} is None where {shape} was due{advice}")
         if array is not None and shape is None:
             return _broken("shape", f"{name} has shape {array.facts.shape} where None was due: the problem has no bias")
         if array is not None and array.facts.shape != shape:
