@@ -87,7 +87,7 @@ class Launches:
         return Estimate.of(self.slopes_ns, missing=EACH_LOOK, cut=(len(self.seen) - 1) // CUT)
 
     def ends_ns(self) -> tuple[float, float]:
-        """The interval: by Student's t, and what is known besides where no launch met full speed or they disagree.
+        """The interval: by Student's t, and what is known besides where they disagree, are two, or met no full speed.
 
         >>> seen = [(Line(slope_ns, 0.0, slope_ns), 1.8) for slope_ns in (100.0, 101.0, 102.0)]
         >>> [round(end) for end in Launches([], [], seen, seen, agree=True).ends_ns()]
@@ -101,9 +101,10 @@ class Launches:
         if not self.full_speed:
             # What slows the loop slows the variant as much or less: at full speed it may take so much less.
             low_ns /= self.slowdown
-        if not self.agree:
+        if not self.agree or len(self.seen) == 2:
             # Few that differ much bound nothing by themselves, but noise only adds, and by what the loop shows.
             low_ns = max(low_ns, min(self.slopes_ns) / max(self.slowdown, AGREEMENT))
+        if not self.agree:
             high_ns = min(high_ns, max(each.slope_ns for each, _ in self.usable))
         return low_ns, high_ns
 

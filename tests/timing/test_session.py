@@ -257,6 +257,14 @@ def test_one_launch_that_met_another_clock_moves_no_figure(factor: float) -> Non
     assert timing.dispersion < 0.01
 
 
+def test_two_launches_that_agree_among_slowed_ones_give_a_figure() -> None:
+    machine = Machine(slowness=lambda launch: {3: 1.0, 6: 1.09}.get(launch, 1.3 + 0.05 * launch))
+    [(_, timing)] = time_cells([machine.job()], seed=1, launches=2, budget=GENEROUS)
+    assert isinstance(timing, Timing), timing
+    assert (timing.launches, machine.launches) == (2, 8)
+    assert 5_000 < timing.ci_low < 6_000 < timing.ns_per_iter < timing.ci_high
+
+
 def test_calls_that_waited_are_discarded_and_counted() -> None:
     calls = iter(range(10**6))
     machine = Machine(queue=lambda launch: 0.5 if next(calls) % 10 == 0 else 0.0)
