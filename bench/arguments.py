@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -77,14 +78,15 @@ def options_of(arguments: Arguments) -> "Options":
         memory_bytes=None if arguments.memory is None else int(arguments.memory * 2**30),
         threads=arguments.threads,
     )
-    return Options(
+    options = Options(
         limits=limits,
         seed=arguments.seed,
-        launches=getattr(arguments, "launches", 5),
-        budget=Budget(total_seconds=getattr(arguments, "budget", 40.0)),
         iterations=arguments.iterations,
         in_process=getattr(arguments, "in_process", False),
     )
+    if not hasattr(arguments, "launches"):
+        return options
+    return replace(options, launches=arguments.launches, budget=Budget(total_seconds=arguments.budget))
 
 
 def as_started(arguments: Arguments) -> Arguments:
