@@ -11,7 +11,6 @@ from collections.abc import Sequence
 
 from bench.harness import Options
 from bench.timing.interval import Launches
-from bench.timing.plan import Budget
 from bench.timing.session import most_launches
 from bench.timing.slope import Line
 
@@ -40,17 +39,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def simulated(spread: float, source: random.Random) -> tuple[bool, bool, int]:
     """One cell: whether its interval holds the truth, whether it became narrow enough, and after how many launches."""
-    wanted, width = Options().launches, Budget().width
-    slopes_ns: list[float] = []
+    options = Options()
+    slopes_ns = [_launch_ns(spread, source) for _ in range(options.launches - 1)]
     while True:
-        slopes_ns.append(source.gauss(TRUTH_NS, spread * TRUTH_NS))
-        if len(slopes_ns) < wanted:
-            continue
+        slopes_ns.append(_launch_ns(spread, source))
         seen = [(Line(slope_ns, 0.0, slope_ns), 1.0) for slope_ns in slopes_ns]
         found = Launches([], [], seen, seen, agree=True).estimate_ns
-        narrow = found.half <= width * found.mean
-        if narrow or len(slopes_ns) == most_launches(wanted):
+        narrow = found.half <= options.budget.width * found.mean
+        if narrow or len(slopes_ns) == most_launches(options.launches):
             return found.low <= TRUTH_NS <= found.high, narrow, len(slopes_ns)
+
+
+def _launch_ns(spread: float, source: random.Random) -> float:
+    return source.gauss(TRUTH_NS, spread * TRUTH_NS)
 
 
 if __name__ == "__main__":
