@@ -7,11 +7,14 @@ import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import numpy.typing as npt
-
+from bench.collector import no_collector
 from bench.variants.installed import is_installed
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
 _NUMBA, _DYNAMO = "numba", "torch._dynamo"
 MODULES = (_NUMBA, _DYNAMO)
@@ -60,15 +63,21 @@ def import_later(names: Iterable[str]) -> bool:
     missing = [name for name in MODULES if name in names and name not in sys.modules]
     for name in missing:
         # Only to save time: a variant that needs it will say so itself.
-        with contextlib.suppress(Exception):
+        with no_collector(), contextlib.suppress(Exception):
             module = importlib.import_module(name)
             if name == _NUMBA:
-                # Its compiler starts with the first loop, and takes twice as long for that as for any loop after it.
-                module.njit(_total)(np.ones((1, 1)))
+                _start_compiler(module)
     return bool(missing)
 
 
-def _total(x: npt.NDArray[np.float64]) -> float:
+def _start_compiler(numba: Any) -> None:
+    """Compile a loop: the first takes twice as long as any after it."""
+    import numpy as np  # noqa: PLC0415 - the server has no thread but its own until it can make namespaces
+
+    numba.njit(_total)(np.ones((1, 1)))
+
+
+def _total(x: "npt.NDArray[np.float64]") -> float:
     total = 0.0
     for row in range(x.shape[0]):
         for column in range(x.shape[1]):

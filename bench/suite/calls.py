@@ -1,6 +1,5 @@
 """Calls of a variant in pytest's own process: fresh arrays before each, synchronised at its end, checked after it."""
 
-import gc
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -10,6 +9,7 @@ from itertools import count
 from threadpoolctl import threadpool_limits
 
 from bench.backends import backend_named
+from bench.collector import no_collector
 from bench.dtypes import dtype_named, encode
 from bench.judge.loading import absolute_target, load_function
 from bench.oracle.memory import system_of
@@ -170,9 +170,7 @@ def steady() -> Iterator[None]:
     """One thread for every array library, as workers have, and no garbage collection."""
     torch = sys.modules.get("torch")
     torch_threads = None if torch is None else torch.get_num_threads()
-    collecting = gc.isenabled()
-    with threadpool_limits(THREADS):
-        gc.disable()
+    with threadpool_limits(THREADS), no_collector():
         if torch is not None:
             torch.set_num_threads(THREADS)
         try:
@@ -180,5 +178,3 @@ def steady() -> Iterator[None]:
         finally:
             if torch is not None:
                 torch.set_num_threads(torch_threads)
-            if collecting:
-                gc.enable()

@@ -9,6 +9,7 @@ from typing import Protocol
 
 import numpy as np
 
+from bench.collector import no_collector
 from bench.dtypes import Dtype
 from bench.judge.affinity import on_one_processor
 from bench.judge.mechanisms import ALL, Mechanism, Mechanisms
@@ -19,7 +20,6 @@ from bench.proof.subject import Answer, Failure
 from bench.proof.verdict import ProvedVerdict
 from bench.timing.asleep import NOTICED_NS, asleep_ns
 from bench.timing.clocks import Pace, PaceWatch, Reading
-from bench.timing.collector import no_collector
 from bench.timing.course import Course
 from bench.timing.plan import Budget, Plan, calibrate, plan_for
 from bench.timing.ratio import SHORT_EVERY, Rounds, setup_share, typical_ns

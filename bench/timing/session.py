@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Protocol
 
+from bench.collector import no_collector
 from bench.errors import UsageError
 from bench.judge.affinity import on_one_processor
 from bench.judge.mechanisms import ALL, Mechanism, Mechanisms
@@ -17,7 +18,6 @@ from bench.problems.problem import Problem
 from bench.proof.subject import Answer, Failure, Subject, Watch, Watched, watched
 from bench.proof.verdict import ProvedVerdict
 from bench.timing.asleep import NOTICED_NS, asleep_ns
-from bench.timing.collector import no_collector
 from bench.timing.conclude import PATIENCE, conclude
 from bench.timing.course import Course
 from bench.timing.device import DeviceWatch

@@ -1,5 +1,6 @@
 """What a fork server imports once it is known to be used, and where its libraries lie."""
 
+import subprocess
 import sys
 from collections.abc import Sequence
 from importlib.util import find_spec
@@ -48,6 +49,13 @@ def said_by(source: str, backend: str, folder: Path, modules: Sequence[str] = ()
             answer = worker.call(find("line-4").problem, 1, DTYPES["float64"])
     assert isinstance(answer, Failure)
     return answer.message
+
+
+def test_the_server_has_one_thread_until_it_can_make_namespaces() -> None:
+    # A process with more threads may not enter a user namespace, and NumPy may start as many as it is allowed.
+    shown = "import sys, bench.judge.server; print([name for name in ('numpy', 'torch') if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", shown], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.strip() == "[]"
 
 
 @needs_torch

@@ -1,4 +1,4 @@
-"""The judge's own garbage collector, kept quiet while it times."""
+"""Python's garbage collector, kept quiet where its pauses are in the way."""
 
 import gc
 from collections.abc import Iterator
