@@ -23,7 +23,12 @@ HOLD_CYCLES_PER_NS = 2.0
 
 HOLD_MARGIN = 1.5
 LONGEST_HOLD_NS = 20_000_000
-FIRST_HOLD_NS = 1_000_000
+UNHELD_CALLS = 2
+"""So many calls of a kind are made without a hold, to see how long it must be; the first may compile. They are not
+timed; see `bench.timing.device.UNTIMED_ROUNDS`."""
+
+WAITED_SHARE = 0.5
+"""A call that takes longer behind a hold than without one, by more than this share of it, has waited for its end."""
 
 LATENCY_LAUNCHES = (100, 900)
 """Fewer than a stream's queue holds, which is about 1024."""
@@ -47,7 +52,7 @@ class Accelerator:
         self._device = device
         self._kind = device.partition(":")[0]
         self._module: Any = getattr(torch, self._kind, None)
-        self._host_ns: dict[tuple[Watch, int], int] = {}
+        self._unheld_ns: dict[tuple[Watch, int], list[int]] = {}
         self._flushed: Any = None
 
     def identity(self) -> str | None:
@@ -74,26 +79,34 @@ class Accelerator:
         return self._profiled(call) if Watch.KERNELS in watch else self._timed(call, (watch, n_iters))
 
     def _timed(self, call: Callable[[], Result], kind: tuple[Watch, int]) -> tuple[Result, DeviceReport]:
+        unheld_ns = self._unheld_ns.setdefault(kind, [])
+        held = len(unheld_ns) >= UNHELD_CALLS
+        hold_ns = min(LONGEST_HOLD_NS, round(HOLD_MARGIN * min(unheld_ns))) if held else 0
         taken_before = self._taken_bytes()
-        begin = self._begin(kind)
+        begin = self._begin(hold_ns, cold=Watch.COLD in kind[0])
         began_ns = time.perf_counter_ns()
         result = call()
         host_ns = time.perf_counter_ns() - began_ns
-        self._host_ns[kind] = host_ns
         device_ns = None if begin is None else self._end(begin)
         taken = self._taken_bytes()
         allocated = None if taken is None or taken_before is None else taken - taken_before
-        return result, DeviceReport(device_ns=device_ns, host_ns=host_ns, allocated_bytes=allocated)
+        if not held:
+            unheld_ns.append(host_ns)
+            return result, DeviceReport(allocated_bytes=allocated)
+        # What waits for the device within its call waits for the hold as well: how long it takes to start is hidden.
+        waited = host_ns > min(unheld_ns) + WAITED_SHARE * hold_ns
+        host = None if waited else host_ns
+        return result, DeviceReport(device_ns=device_ns, host_ns=host, allocated_bytes=allocated)
 
-    def _begin(self, kind: tuple[Watch, int]) -> Any:
+    def _begin(self, hold_ns: int, *, cold: bool) -> Any:
         """Flush, hold the stream, and record the first event behind that; ``None`` where it cannot be done."""
         try:
             self._synchronise()
             # The variant's current device stays what it was.
             with self._on_device():
-                if Watch.COLD in kind[0]:
+                if cold:
                     self._flush()
-                self._hold(self._host_ns.get(kind, FIRST_HOLD_NS))
+                self._hold(hold_ns)
                 return self._recorded()
         except Exception:  # noqa: BLE001 - no event, no number; the call is made all the same
             return None
@@ -206,11 +219,11 @@ class Accelerator:
         event.record()
         return event
 
-    def _hold(self, host_ns: int) -> None:
-        """Keep the stream busy for as long as the host will take to launch everything."""
+    def _hold(self, hold_ns: int) -> None:
+        """Keep the stream busy for so long: the host is to have launched everything by then."""
         spin = getattr(self._module, "_sleep", None)
-        if spin is not None:
-            spin(int(HOLD_CYCLES_PER_NS * min(LONGEST_HOLD_NS, HOLD_MARGIN * host_ns)))
+        if spin is not None and hold_ns > 0:
+            spin(int(HOLD_CYCLES_PER_NS * hold_ns))
 
     def _flush(self) -> None:
         if self._flushed is None:

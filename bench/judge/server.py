@@ -294,7 +294,7 @@ def _prepare_and_serve(
     importlib.import_module("bench.judge.worker")
     if kind == "fork":
         try:
-            # A collection walks all that was imported so far, and finds next to nothing: a fifth of torch's import.
+            # A collection walks all that was imported so far and finds next to nothing: an eighth of torch's import.
             with no_collector():
                 importlib.import_module(backend)
         except Exception as error:  # noqa: BLE001 - a broken installation raises anything

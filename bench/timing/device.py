@@ -15,7 +15,9 @@ MOST_QUEUED = 32
 """Iterations of the longest watched call: a stream takes about 1024 launches before its host must wait, and an
 iteration of torch's autograd launches some thirty."""
 
-ROUNDS = 5
+UNTIMED_ROUNDS, ROUNDS = 2, 5
+"""The first bring no time: a worker sees there how long the stream must be held."""
+
 LONGEST_WATCH_NS = 200_000_000
 """Watching goes on no longer than this in a launch, whatever the rounds."""
 
@@ -115,7 +117,7 @@ class DeviceWatch:
         asked = ((short, Watch.EVENTS), (long, Watch.EVENTS), (0, Watch.COLD), (1, Watch.COLD))
         calls: list[_Call] = []
         spent_ns = 0
-        for round_ in range(ROUNDS + 1):
+        for number in range(UNTIMED_ROUNDS + ROUNDS):
             for n, watch in asked:
                 answer = self.clocks.block(lambda n=n, watch=watch: ask(n, watch))  # type: ignore[misc]
                 if answer is None:
@@ -127,10 +129,8 @@ class DeviceWatch:
                 if max(said.device_ns or 0, said.host_ns or 0) > answer.elapsed_ns:
                     self.remark("the worker's device times are longer than the judge saw its calls take: left out")
                     return None
-                # The first call of a kind is held for a guess, and may compile.
-                if round_ > 0:
-                    calls.append(_Call(n, watch, said.device_ns, said.host_ns, said.allocated_bytes))
-            if round_ > 0 and spent_ns > LONGEST_WATCH_NS:
+                calls.append(_Call(n, watch, said.device_ns, said.host_ns, said.allocated_bytes))
+            if number >= UNTIMED_ROUNDS and spent_ns > LONGEST_WATCH_NS:
                 break
         return calls
 

@@ -8,7 +8,7 @@ import pytest
 
 from bench.dtypes import DTYPES
 from bench.judge import accelerator as module
-from bench.judge.accelerator import FIRST_HOLD_NS, HOLD_MARGIN, LARGEST_L2_BYTES, Accelerator, accelerator_of
+from bench.judge.accelerator import HOLD_MARGIN, LARGEST_L2_BYTES, UNHELD_CALLS, Accelerator, accelerator_of
 from bench.judge.protocol import Kind
 from bench.judge.replies import answers
 from bench.judge.workshop import WorkerLimits, Workshop
@@ -41,51 +41,73 @@ def descent(gpu: Gpu, n_iters: int, kernel_ns: int = 1_500, launch_ns: int = 4_0
     return call
 
 
+def held(watching: Accelerator, call: Callable[[], object], n: int, watch: Watch) -> DeviceReport:
+    """What is reported of a call behind a hold, after those without one."""
+    for _ in range(UNHELD_CALLS):
+        report = watching.watched(call, n, watch)[1]
+        assert (report.device_ns, report.host_ns) == (None, None)
+    return watching.watched(call, n, watch)[1]
+
+
 def test_a_held_stream_shows_the_device_alone_and_the_host_alone(gpu: Gpu) -> None:
     watching = Accelerator("cuda")
-    for _ in range(2):
-        result, report = watching.watched(descent(gpu, 20), 20, Watch.EVENTS)
-    assert result == "descent"
+    assert watching.watched(descent(gpu, 20), 20, Watch.EVENTS)[0] == "descent"
+    report = held(Accelerator("cuda"), descent(gpu, 20), 20, Watch.EVENTS)
     assert report == DeviceReport(device_ns=20 * 3_000, host_ns=20 * 8_000, allocated_bytes=20 * 256)
 
 
 def test_without_the_hold_the_events_would_show_the_launching(gpu: Gpu) -> None:
     gpu.broken.add("_sleep")
-    assert Accelerator("cuda").watched(descent(gpu, 20), 20, Watch.EVENTS)[1].device_ns is None
+    assert held(Accelerator("cuda"), descent(gpu, 20), 20, Watch.EVENTS).device_ns is None
     gpu.broken.clear()
     unheld = Accelerator("cuda")
     del unheld._module._sleep
-    report = unheld.watched(descent(gpu, 20), 20, Watch.EVENTS)[1]
+    report = held(unheld, descent(gpu, 20), 20, Watch.EVENTS)
     assert report.device_ns is not None
     assert report.device_ns > 150_000
+    assert report.host_ns == 20 * 8_000
 
 
-def test_the_hold_is_as_long_as_the_last_call_of_that_kind_took_to_start(gpu: Gpu) -> None:
+def test_what_waits_for_its_device_has_no_host_time_that_a_hold_could_not_hide(gpu: Gpu) -> None:
+    def waiting() -> None:
+        for _ in range(20):
+            gpu.launch(2_000, launch_ns=4_500)
+            gpu.wait()
+
+    report = held(Accelerator("cuda"), waiting, 20, Watch.EVENTS)
+    assert report.host_ns is None
+    assert report.device_ns is not None
+    # A first call that compiles does not hide that the others wait.
     watching = Accelerator("cuda")
-    for n in (1, 20, 1, 20):
+    watching.watched(lambda: gpu.launch(0, launch_ns=10**9), 20, Watch.EVENTS)
+    watching.watched(waiting, 20, Watch.EVENTS)
+    assert watching.watched(waiting, 20, Watch.EVENTS)[1].host_ns is None
+
+
+def test_the_hold_is_as_long_as_the_calls_of_that_kind_without_one(gpu: Gpu) -> None:
+    watching = Accelerator("cuda")
+    for n in (1, 20) * (UNHELD_CALLS + 1):
         watching.watched(descent(gpu, n), n, Watch.EVENTS)
-    first, again = GHZ * HOLD_MARGIN * FIRST_HOLD_NS, [GHZ * HOLD_MARGIN * n * 8_000 for n in (1, 20)]
-    assert gpu.spins == [first, first, *again]
+    assert gpu.spins == [GHZ * HOLD_MARGIN * n * 8_000 for n in (1, 20)]
     gpu.spins.clear()
-    for _ in range(2):
-        watching.watched(descent(gpu, 1, launch_ns=10**9), 1, Watch.COLD)
-    assert gpu.spins == [first, GHZ * module.LONGEST_HOLD_NS]
+    report = held(watching, descent(gpu, 1, launch_ns=10**9), 1, Watch.COLD)
+    assert gpu.spins == [GHZ * module.LONGEST_HOLD_NS]
+    assert report.host_ns == 2 * 10**9
 
 
 @pytest.mark.parametrize(("said", "flushed"), [(L2_BYTES, L2_BYTES), (0, LARGEST_L2_BYTES)])
 def test_a_cold_call_finds_twice_the_l2_flushed_outside_its_events(gpu: Gpu, said: int, flushed: int) -> None:
     gpu.l2_bytes = said
     watching = Accelerator("cuda")
-    reports = [watching.watched(descent(gpu, 1), 1, watch)[1] for watch in (Watch.EVENTS, Watch.COLD, Watch.COLD)]
-    assert [report.device_ns for report in reports] == [3_000, 6_000, 6_000]
-    assert gpu.flushed_bytes == [2 * flushed] * 2
+    reports = [held(watching, descent(gpu, 1), 1, watch) for watch in (Watch.EVENTS, Watch.COLD)]
+    assert [report.device_ns for report in reports] == [3_000, 6_000]
+    assert gpu.flushed_bytes == [2 * flushed] * (UNHELD_CALLS + 1)
 
 
 @pytest.mark.parametrize("broken", ["record", "_sleep", "empty"])
 def test_what_fails_here_is_a_missing_number_and_no_fault_of_the_variant(gpu: Gpu, broken: str) -> None:
     gpu.broken.add(broken)
-    result, report = Accelerator("cuda").watched(descent(gpu, 3), 3, Watch.COLD)
-    assert result == "descent"
+    report = held(Accelerator("cuda"), descent(gpu, 3), 3, Watch.COLD)
     assert report.device_ns is None
     assert report.host_ns == 24_000
 
@@ -190,13 +212,13 @@ def test_a_real_device_is_watched_through_a_worker(variant_at: Callable[..., Var
     with Workshop(WorkerLimits(call_seconds=60.0)) as shop:
         variant = Variant("torch-manual", "torch", "manual", "gd_impls.torch_manual:torch_manual")
         with shop.launch(variant, "cuda") as worker:  # type: ignore[union-attr]
-            for watch in (Watch.EVENTS, Watch.COLD, Watch.KERNELS) * 2:
+            for number, watch in enumerate((Watch.EVENTS, Watch.COLD, Watch.KERNELS) * (UNHELD_CALLS + 2)):
                 answer = worker.watch(problem, 16, DTYPES["float32"], watch)
                 assert isinstance(answer, Answer)
                 assert answer.device is not None
                 if watch is Watch.KERNELS:
                     assert answer.device.kernel_ns
-                else:
+                elif number >= 3 * UNHELD_CALLS:
                     assert 0 < (answer.device.device_ns or 0) < answer.elapsed_ns
                     assert 0 < (answer.device.host_ns or 0) < answer.elapsed_ns
                     assert answer.device.allocated_bytes

@@ -13,7 +13,7 @@ from bench.problems.problem import Problem
 from bench.proof.subject import Answer, DeviceReport, Failure, Reply, Watch
 from bench.proof.verdict import Status
 from bench.runs.records import timing_record
-from bench.timing.device import LONGEST_WATCH_NS, MOST_QUEUED
+from bench.timing.device import LONGEST_WATCH_NS, MOST_QUEUED, UNTIMED_ROUNDS
 from bench.timing.plan import Budget
 from bench.timing.record import Flag, Rejected, Timing, Void
 from bench.timing.session import Outcome, time_cells
@@ -187,7 +187,7 @@ def test_long_calls_are_watched_in_fewer_rounds() -> None:
     timing = timing_of(device)
     assert timing.hot_ns_per_iter == pytest.approx(29_000_000)
     events = sum(watch is Watch.EVENTS for _, watch in device.watched)
-    assert events <= 5 * 2 * 2
+    assert events == 5 * 2 * (UNTIMED_ROUNDS + 1)
     assert LONGEST_WATCH_NS > 30_000_000 * 3 * 2
 
 
