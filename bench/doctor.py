@@ -20,7 +20,7 @@ def examine() -> dict[str, Any]:
         backends, isolation = _backends(workshop), workshop.presence()
         here = [name for name, found in backends.items() if "cpu" in found.get("devices", ())]
         places = workshop.places
-        limits = Gauge(workshop.launch, workshop.latencies, WorkerLimits().threads).measure(here).record()
+        limits = Gauge(workshop.launch, workshop.devices.latencies, WorkerLimits().threads).measure(here).record()
     return {
         "limits": limits,
         "environment": environment(),
@@ -44,7 +44,8 @@ def _backends(workshop: Workshop) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name in KNOWN:
         try:
-            found[name] = {"devices": workshop.devices(name)}
+            said = workshop.devices.why_no_more(name)
+            found[name] = {"devices": workshop.devices.of(name)} | ({"no_more": said} if said else {})
         except UnavailableError as error:
             found[name] = {"unavailable": str(error)}
     return found

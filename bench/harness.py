@@ -110,7 +110,7 @@ class Harness:
     def __init__(self, options: Options | None = None) -> None:
         self.options = options or Options()
         self._workshop = Workshop(self.options.limits, self.options.mechanisms)
-        self._gauge = Gauge(self._workshop.launch, self._workshop.latencies, self.options.limits.threads)
+        self._gauge = Gauge(self._workshop.launch, self._workshop.devices.latencies, self.options.limits.threads)
         self._checks: dict[tuple[int, str], tuple[Problem, SpotCheck]] = {}
         self._proofs: Generator[Proved] | None = None
 
@@ -125,7 +125,8 @@ class Harness:
 
     def plan(self, request: Request, complain: Callable[[str], None] | None = None) -> list[Cell]:
         """The cells that a request means; see `bench.plan.plan`."""
-        cells = plan(request, devices_of=self._workshop.devices, ask=self._ask, complain=complain)
+        devices = self._workshop.devices
+        cells = plan(request, devices_of=devices.of, why_no_more=devices.why_no_more, ask=self._ask, complain=complain)
         self.expect(cells)
         return cells
 

@@ -102,6 +102,7 @@ def plan(
     request: Request,
     *,
     devices_of: Callable[[str], Sequence[str]],
+    why_no_more: Callable[[str], str] = lambda _: "",
     ask: Callable[[str], list[Variant]] | None = None,
     complain: Callable[[str], None] | None = None,
 ) -> list[Cell]:
@@ -110,6 +111,7 @@ def plan(
     Args:
         request: what the user asked for.
         devices_of: the devices that a backend has here; asked only for backends that are in the plan.
+        why_no_more: what a backend says of devices that it could not use; asked where one is missing.
         ask: asks a worker what a module registers that computes its registrations.
         complain: is given one line for each module that could not be read.
 
@@ -129,6 +131,7 @@ def plan(
             device,
             dtype,
             available[variant.backend],
+            why_no_more=why_no_more,
             named=bool(request.devices) or variant.name in chosen.by_name,
             timed=all_are_timed or variant.family not in TIMED_WHEN_NAMED,
         )
@@ -279,6 +282,7 @@ def _cell(
     dtype: str,
     available: "Sequence[str] | UnavailableError",
     *,
+    why_no_more: Callable[[str], str],
     named: bool,
     timed: bool,
 ) -> Cell:
@@ -288,14 +292,12 @@ def _cell(
     elif isinstance(available, UnavailableError):
         obstacle = Finding(status=Status.UNAVAILABLE, evidence=str(available))
     elif device not in available:
-        obstacle = (
-            Finding(status=Status.UNSUPPORTED, evidence="numpy computes on cpu only")
-            if variant.backend == "numpy" and device.partition(":")[0] in ACCELERATORS
-            else Finding(
-                status=Status.UNAVAILABLE,
-                evidence=f"{variant.backend} sees no device {device!r} here; it sees {', '.join(available)}",
-            )
-        )
+        if variant.backend == "numpy" and device.partition(":")[0] in ACCELERATORS:
+            obstacle = Finding(status=Status.UNSUPPORTED, evidence="numpy computes on cpu only")
+        else:
+            why = why_no_more(variant.backend)
+            sees = f"{variant.backend} sees no device {device!r} here; it sees {', '.join(available)}"
+            obstacle = Finding(status=Status.UNAVAILABLE, evidence=f"{sees}; {why}" if why else sees)
     elif dtype not in BACKENDS[variant.backend].computes_in(device):
         computes = ", ".join(BACKENDS[variant.backend].computes_in(device))
         where = "" if dtype not in BACKENDS[variant.backend].dtypes else f" on {device}"

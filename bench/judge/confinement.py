@@ -12,7 +12,7 @@ from pathlib import Path
 from bench.judge import landlock
 from bench.judge.kernel import PR_SET_PDEATHSIG, prctl
 from bench.judge.mechanisms import Mechanism, Mechanisms
-from bench.judge.namespace import MOST_PROCESSES, see_own_processes
+from bench.judge.namespace import MOST_PROCESSES, has_own_process_count, see_own_processes
 
 FILE_LIMIT_BYTES = 1 << 28
 """No file that a worker writes grows beyond this: far above what compilers cache, far below a full disk."""
@@ -88,7 +88,7 @@ def confine(
         _at_most(resource.RLIMIT_FSIZE, FILE_LIMIT_BYTES)
         _at_most(resource.RLIMIT_NOFILE, MOST_DESCRIPTORS)
         at_work[Mechanism.FILE_LIMITS.name] = ""
-    if Mechanism.PROCESS_LIMIT in on and own_users:
+    if Mechanism.PROCESS_LIMIT in on and own_users and has_own_process_count():
         _at_most(resource.RLIMIT_NPROC, MOST_PROCESSES)
         at_work[Mechanism.PROCESS_LIMIT.name] = f"{MOST_PROCESSES} at once"
     if Mechanism.LANDLOCK in on:

@@ -30,6 +30,9 @@ seven times the cost of iterating on arrays of some megabytes. None pays it that
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 
+SHORTENING_VARIABLES = ("TORCH_ALLOW_TF32_CUBLAS_OVERRIDE", "NVIDIA_TF32_OVERRIDE")
+"""Containers set them, and then every float32 product has a shorter mantissa, for which the variant would be blamed."""
+
 
 class ServerGoneError(Exception):
     """The fork server has died or does not answer."""
@@ -73,6 +76,7 @@ class ForkServer:
     """One running fork server. It is used by one judge and may be shared between its threads.
 
     Attributes:
+        forks: whether it makes workers by forking itself, with its library imported.
         reaps: whether it is the parent of what dead workers leave behind.
         placed: whether the libraries of its workers lie where those of every other server's do.
         no_namespace: why its workers have no PID namespaces; empty where they have.
@@ -105,8 +109,8 @@ class ForkServer:
         self._backend = backend
         self._is_ready = False
         self.reaps, self.placed, self.no_namespace = False, False, ""
-        self._forks = kind == "fork"
-        self._modules = frozenset(modules) if self._forks else frozenset()
+        self.forks = kind == "fork"
+        self._modules = frozenset(modules) if self.forks else frozenset()
         self._imported = self._modules
         self._lock = threading.RLock()
         self._answers = b""
@@ -174,7 +178,7 @@ class ForkServer:
         Returns:
             Whether a new worker would spare the variant an import that is still to come.
         """
-        new = uses.keys() - self._modules if self._forks else set()
+        new = uses.keys() - self._modules if self.forks else set()
         self._modules |= new
         return any(not uses[name] for name in new)
 
@@ -270,7 +274,7 @@ class ForkServer:
 
 
 def _environment(threads: dict[str, int], kind: str, home: str | None) -> dict[str, str]:
-    environment = dict(os.environ)
+    environment = {name: text for name, text in os.environ.items() if name not in SHORTENING_VARIABLES}
     environment.update({name: str(count) for name, count in threads.items()})
     environment["PYTHONHASHSEED"] = "0"
     environment["GLIBC_TUNABLES"] = ":".join(filter(None, (KEPT_BY_MALLOC, environment.get("GLIBC_TUNABLES"))))

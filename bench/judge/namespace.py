@@ -14,6 +14,7 @@ import select
 import signal
 import socket
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NoReturn
 
 from bench.judge.kernel import (
@@ -30,10 +31,16 @@ from bench.judge.kernel import (
 )
 
 MOST_PROCESSES = 512
-"""In a namespace, its threads counted too."""
+"""In a namespace, its threads counted too; on many processors more, where the kernel takes no such limit."""
 
+_LEAST_PER_PROCESSOR = 8
+_POSSIBLE_PROCESSORS = Path("/sys/devices/system/cpu/possible")
 _OWN_LIMIT_SINCE = (6, 14)
 """Since this kernel each PID namespace has its own pid_max; before, writing it would change the whole machine's."""
+
+_OWN_COUNT_SINCE = (5, 14)
+"""Since this kernel a limit on a user's processes counts those of the user namespace alone; before, all there are."""
+
 _GONE_SECONDS = 3.0
 _ANSWER_SECONDS = 5.0
 _SHARED_BYTES = 1 << 28
@@ -84,7 +91,7 @@ class Keeper:
         To be called while this process has one thread only.
 
         Args:
-            limit_processes: whether a namespace holds at most `MOST_PROCESSES`, where the kernel can.
+            limit_processes: whether a namespace holds at most `most_processes`, where the kernel can.
 
         Raises:
             OSError: this system has no PID namespaces, or does not permit them.
@@ -120,6 +127,17 @@ class Keeper:
         # The next one is made while this one is used.
         self._ask()
         return made
+
+    def shows_own_processes(self) -> bool:
+        """Whether what lives in a namespace can have a /proc of its own; see `see_own_processes`."""
+        namespace = self.make()
+        asked = os.fork()
+        if asked == 0:
+            _look_at_own_process(namespace)
+        shown = os.waitpid(asked, 0)[1] == 0
+        namespace.end()
+        namespace.close()
+        return shown
 
     def _ask(self) -> None:
         self._socket.sendall(b"?")
@@ -163,10 +181,43 @@ def see_own_processes() -> bool:
     return True
 
 
+def _look_at_own_process(namespace: Namespace) -> NoReturn:
+    """Leave with 0 where a child of this process, in a namespace, finds itself under /proc."""
+    status = 1
+    try:
+        namespace.enter()
+        child = os.fork()
+        if child == 0:
+            see_own_processes()
+            status = int(os.readlink("/proc/self") != str(os.getpid()))
+        else:
+            status = int(os.waitpid(child, 0)[1] != 0)
+    finally:
+        os._exit(status)
+
+
 def has_own_process_limit() -> bool:
-    """Whether this kernel can bound the processes of one namespace."""
+    """Whether this kernel can bound the processes of one PID namespace."""
+    return _kernel() >= _OWN_LIMIT_SINCE
+
+
+def has_own_process_count() -> bool:
+    """Whether this kernel counts the processes of one user namespace by themselves."""
+    return _kernel() >= _OWN_COUNT_SINCE
+
+
+def most_processes() -> int:
+    """What the limit of a PID namespace is: the kernel takes none below eight for each processor there could be."""
+    try:
+        last = int(re.split("[-,]", _POSSIBLE_PROCESSORS.read_text(encoding="ascii").strip())[-1])
+    except (OSError, ValueError):
+        last = (os.cpu_count() or 1) - 1
+    return max(MOST_PROCESSES, _LEAST_PER_PROCESSOR * (last + 1))
+
+
+def _kernel() -> tuple[int, int]:
     found = re.match(r"(\d+)\.(\d+)", platform.release())
-    return found is not None and (int(found[1]), int(found[2])) >= _OWN_LIMIT_SINCE
+    return (0, 0) if found is None else (int(found[1]), int(found[2]))
 
 
 def _enter_user_namespace() -> None:
@@ -216,7 +267,7 @@ def _reap_until(ending: int, limit_processes: bool) -> NoReturn:
     try:
         if limit_processes and has_own_process_limit():
             with contextlib.suppress(OSError), open("/proc/sys/kernel/pid_max", "wb") as file:
-                file.write(b"%d" % MOST_PROCESSES)
+                file.write(b"%d" % most_processes())
         woken, wake = os.pipe()
         os.set_blocking(woken, False)
         os.set_blocking(wake, False)

@@ -33,6 +33,7 @@ class WorkerProcess:
         pid: its process id.
         directory: where it runs; removed when it ends.
         at_work: the mechanisms that the kernel lends it, each with what there is to say of it.
+        has_library: whether it was forked from a server that has imported its library.
         own_file: the file of its variant, to find the line of a crash.
         ended: what became of it; ``None`` while it lives.
     """
@@ -59,6 +60,7 @@ class WorkerProcess:
         self._open = True
         self._mechanisms = mechanisms
         self._peak_bytes: int | None = None
+        self.has_library = server.forks
         self.own_file = ""
         self.ended: Failure | None = None
         log = directory / "output"

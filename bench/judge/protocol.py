@@ -47,6 +47,7 @@ class Kind(IntEnum):
     DEVICES = 5
     MEMORY = 6
     LATENCIES = 7
+    IDENTITY = 8
     DONE = 16
     ANSWER = 17
     TROUBLE = 18

@@ -55,6 +55,10 @@ class Start:
     watch: Watch = Watch.NOTHING
 
 
+_NO_FLOAT64 = "aspect fp64 is not supported"
+"""What Intel's runtime says of a device without it, several of its graphics cards."""
+
+
 class Runner:
     """One variant, loaded, on one device of its backend."""
 
@@ -155,6 +159,8 @@ class Runner:
         text = described(error)
         if self._backend.out_of_memory(error):
             return RawReply(trouble=Trouble.OUT_OF_MEMORY, text=text)
+        if self._device != "cpu" and _NO_FLOAT64 in text:
+            return RawReply(trouble=Trouble.UNSUPPORTED, text=f"{self._device} does not compute in float64: {text}")
         line = last_line_in(error, self._directory)
         where = f" ({line})" if line else ""
         if isinstance(error, ValueError) and ("read-only" in text or "WRITEABLE" in text):

@@ -24,7 +24,7 @@ from bench.collector import no_collector
 from bench.judge.kernel import ADDR_NO_RANDOMIZE, PERSONALITY_ASKED, PR_SET_CHILD_SUBREAPER, personality, prctl
 from bench.judge.later import import_later
 from bench.judge.mechanisms import Mechanism, Mechanisms
-from bench.judge.namespace import MOST_PROCESSES, Keeper, Namespace, has_own_process_limit
+from bench.judge.namespace import Keeper, Namespace, has_own_process_limit, most_processes
 from bench.judge.removal import remove_tree
 
 REQUEST_LIMIT_BYTES = 1 << 14
@@ -86,7 +86,7 @@ class Server:
         if namespace is not None:
             at_work[Mechanism.PID_NAMESPACE.name] = ""
             if Mechanism.PROCESS_LIMIT in self._on and has_own_process_limit():
-                at_work[Mechanism.PROCESS_LIMIT.name] = f"{MOST_PROCESSES} at once"
+                at_work[Mechanism.PROCESS_LIMIT.name] = f"{most_processes()} at once"
         return {"pid": pid, "first": namespace.first if namespace is not None else None, "at_work": at_work}
 
     def _live(
@@ -226,14 +226,19 @@ def _children(parent: int) -> list[int]:
         return []
 
 
-def _keeper(on: Mechanisms) -> tuple[Keeper | None, str]:
+def _keeper(on: Mechanisms, *, spawns: bool) -> tuple[Keeper | None, str]:
     """What makes namespaces, or why there is none."""
     if Mechanism.PID_NAMESPACE not in on:
         return None, "switched off"
     try:
-        return Keeper(limit_processes=Mechanism.PROCESS_LIMIT in on), ""
+        keeper = Keeper(limit_processes=Mechanism.PROCESS_LIMIT in on)
+        if not spawns or keeper.shows_own_processes():
+            return keeper, ""
     except (AttributeError, OSError) as error:
         return None, getattr(error, "strerror", None) or str(error)
+    # CUDA names a thread under /proc when it starts, and does not start where that thread is not found.
+    keeper.close()
+    return None, "a container that hides parts of /proc permits no other, without which CUDA does not start"
 
 
 def start_in_fixed_places() -> bool:
@@ -289,7 +294,7 @@ def _prepare_and_serve(
             prctl(PR_SET_CHILD_SUBREAPER, 1)
         except OSError:
             reaps = False
-    keeper, why_not = _keeper(on)
+    keeper, why_not = _keeper(on, spawns=kind == "spawn")
     # Only now: a user namespace is for a process with one thread, and NumPy may start more.
     importlib.import_module("bench.judge.worker")
     if kind == "fork":

@@ -9,6 +9,7 @@ import random
 import socket
 import sys
 import time
+import warnings
 from collections.abc import Callable
 from dataclasses import asdict, replace
 
@@ -32,6 +33,7 @@ from bench.variants.contract import VariantFunction
 REQUESTS_DESCRIPTOR = 3
 REPLIES_DESCRIPTOR = 4
 SEGMENTS_DESCRIPTOR = 5
+_SAID_LETTERS = 500
 Around = Callable[[VariantFunction], VariantFunction]
 
 
@@ -96,7 +98,11 @@ class Worker:
         return [asdict(variant) for variant in registered_by(frame.meta["target"])]
 
     def _devices(self, frame: Frame) -> object:
-        return backend_named(frame.meta["backend"]).devices()
+        with warnings.catch_warnings(record=True) as said:
+            # A CUDA that does not start is no error: torch warns of the reason and has no device.
+            warnings.simplefilter("always")
+            names = backend_named(frame.meta["backend"]).devices()
+        return {"devices": names, "said": str(said[0].message)[:_SAID_LETTERS] if said else ""}
 
     def _memory(self, frame: Frame) -> object:  # noqa: ARG002 - an answer like the others
         return None if self._runner is None else self._runner.peak_device_bytes()
@@ -104,6 +110,10 @@ class Worker:
     def _latencies(self, frame: Frame) -> object:
         accelerator = accelerator_of(frame.meta["backend"], frame.meta["device"])
         return None if accelerator is None else accelerator.latencies()
+
+    def _identity(self, frame: Frame) -> object:
+        accelerator = accelerator_of(frame.meta["backend"], frame.meta["device"])
+        return None if accelerator is None else accelerator.identity()
 
     def _call(self, frame: Frame) -> RawReply:
         if self._runner is None or self._data is None:
@@ -120,6 +130,7 @@ class Worker:
         Kind.DEVICES: _devices,
         Kind.MEMORY: _memory,
         Kind.LATENCIES: _latencies,
+        Kind.IDENTITY: _identity,
     }
 
 

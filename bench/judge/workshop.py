@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -15,6 +16,7 @@ from bench.backends import BACKENDS, backend_named, canonical_device
 from bench.errors import UnavailableError
 from bench.judge import segment
 from bench.judge.device_lock import DeviceLock, lock_file
+from bench.judge.devices import Asked, Devices
 from bench.judge.forkserver import THREAD_VARIABLES, ForkServer, ServerBrokenError, ServerGoneError
 from bench.judge.isolation import isolation, presence
 from bench.judge.lane import OWN, Lane, harness_alone
@@ -31,6 +33,9 @@ from bench.variants.contract import Variant
 _FORKED = ("numpy", "torch")
 MOST_MEMORY_BYTES = 16 << 30
 """The default limit on a worker's memory, where half of what is free would be more."""
+
+LIBRARY_SECONDS = 90.0
+"""What a spawned worker may take longer than a forked one: it imports its library, and starts the driver."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +76,9 @@ class Workshop:
 
     A fork server is started for each backend when it is first needed, and again should it have died. Threads may share
     a workshop; each worker belongs to one of them.
+
+    Attributes:
+        devices: those of this machine.
     """
 
     def __init__(self, limits: WorkerLimits = WorkerLimits(), mechanisms: Mechanisms = ALL) -> None:
@@ -85,7 +93,7 @@ class Workshop:
         self._folder = tempfile.TemporaryDirectory(prefix="gdbench-", ignore_cleanup_errors=True)
         self._servers: dict[tuple[str, str, str | None], ForkServer] = {}
         self._processes: set[WorkerProcess] = set()
-        self._devices: dict[str, list[str]] = {}
+        self.devices = Devices(self._alone)
         self._launches = 0
         self._lock = threading.Lock()
         self._abandoned = False
@@ -131,7 +139,7 @@ class Workshop:
         device = canonical_device(device)
         try:
             backend = backend_named(variant.backend)
-            self._require_device(variant.backend, device)
+            self.devices.require(variant.backend, device)
         except UnavailableError as error:
             return Failure(Status.UNAVAILABLE, None, str(error))
         forked = variant.backend in _FORKED and device == "cpu" and Mechanism.FORK_SERVER in self._mechanisms
@@ -249,68 +257,17 @@ class Workshop:
         finally:
             self._discard(process)
 
-    def devices(self, backend: str) -> list[str]:
-        """The devices that a backend can use here.
-
-        They are asked of it in a fresh process: what looks for CUDA cannot be forked afterwards. Where the kernel shows
-        no device but the CPU nothing is started.
-
-        Raises:
-            UnavailableError: the backend is not installed or not known, or does not start.
-        """
-        if backend not in self._devices:
-            self._devices[backend] = (
-                self._ask_devices(backend) if backend_named(backend).may_have_accelerator() else ["cpu"]
-            )
-        return list(self._devices[backend])
-
-    def latencies(self, backend: str, device: str) -> dict[str, float] | Failure:
-        """What launching work on a device costs, measured in a fresh process that no variant is in.
-
-        Args:
-            backend: the library that launches.
-            device: one of its `devices`.
-
-        Returns:
-            Nanoseconds by name, as `bench.judge.accelerator.Accelerator.latencies` describes them; empty for the CPU,
-            and without those that the device does not give. Or why there is no answer.
-        """
-        device = canonical_device(device)
-        try:
-            self._require_device(backend, device)
-        except UnavailableError as error:
-            return Failure(Status.UNAVAILABLE, None, str(error))
-        if device == "cpu":
-            return {}
+    @contextmanager
+    def _alone(self, backend: str) -> Iterator[Asked | Failure]:
+        """A spawned process that no variant is in."""
         process = self._process(backend, "spawn")
         if isinstance(process, Failure):
-            return process
+            yield process
+            return
         try:
-            asked = {"backend": backend, "device": device}
-            reply = self._asked(process, Kind.LATENCIES, asked, "measuring of launch latencies")
+            yield partial(self._asked, process)
         finally:
             self._discard(process)
-        if isinstance(reply, Failure):
-            return reply
-        return {} if reply is None else {name: ns for name, ns in reply.items() if ns is not None and ns > 0}
-
-    def _ask_devices(self, backend: str) -> list[str]:
-        process = self._process(backend, "spawn")
-        if isinstance(process, Failure):
-            raise UnavailableError(process.message)
-        try:
-            reply = self._asked(process, Kind.DEVICES, {"backend": backend}, "look for devices")
-        finally:
-            self._discard(process)
-        if isinstance(reply, Failure):
-            raise UnavailableError(f"{backend} does not say which devices it has: {reply.message}")
-        names: list[str] = reply
-        return names
-
-    def _require_device(self, backend: str, device: str) -> None:
-        if device != "cpu" and device not in self.devices(backend):
-            here = ", ".join(self.devices(backend))
-            raise UnavailableError(f"{backend} has no device {device!r} here; it has {here}")
 
     def _loaded(
         self, backend: str, kind: str, python: str | None, command: Sequence[str], meta: Mapping[str, object]
@@ -379,7 +336,8 @@ class Workshop:
             return self._servers[key]
 
     def _asked(self, process: WorkerProcess, kind: Kind, meta: Mapping[str, object], during: str) -> Any:
-        reply = process.ask(kind, meta, self._limits.start_seconds, during)
+        seconds = self._limits.start_seconds + (0.0 if process.has_library else LIBRARY_SECONDS)
+        reply = process.ask(kind, meta, seconds, during)
         if isinstance(reply, Failure) or answers(kind, reply):
             return reply
         return process.forged(ProtocolError("has JSON that does not answer the request"), during)

@@ -109,22 +109,28 @@ def _gpus() -> list[dict[str, Any]]:
     except Exception as error:  # noqa: BLE001 - whatever the driver does, the run goes on
         raise _Absent(f"NVML does not start: {error}") from None
     try:
-        driver = _text(nvml.nvmlSystemGetDriverVersion())
         handles = [nvml.nvmlDeviceGetHandleByIndex(index) for index in range(nvml.nvmlDeviceGetCount())]
-        return [
-            {
-                "name": _text(nvml.nvmlDeviceGetName(handle)),
-                "memory_bytes": int(nvml.nvmlDeviceGetMemoryInfo(handle).total),
-                "compute_capability": ".".join(map(str, nvml.nvmlDeviceGetCudaComputeCapability(handle))),
-                "driver": driver,
-            }
-            for handle in handles
-        ]
+        return [_gpu(nvml, handle) for handle in handles]
     except Exception as error:  # noqa: BLE001 - whatever the driver does, the run goes on
         raise _Absent(f"NVML starts and then fails: {error}") from None
     finally:
         with contextlib.suppress(Exception):
             nvml.nvmlShutdown()
+
+
+def _gpu(nvml: Any, handle: Any) -> dict[str, Any]:
+    """What NVML says of one; it does not know everything of every device, the memory of those that share it say."""
+    facts: dict[str, Callable[[], Any]] = {
+        "name": lambda: _text(nvml.nvmlDeviceGetName(handle)),
+        "memory_bytes": lambda: int(nvml.nvmlDeviceGetMemoryInfo(handle).total),
+        "compute_capability": lambda: ".".join(map(str, nvml.nvmlDeviceGetCudaComputeCapability(handle))),
+        "driver": lambda: _text(nvml.nvmlSystemGetDriverVersion()),
+    }
+    known: dict[str, Any] = dict.fromkeys(facts)
+    for name, ask in facts.items():
+        with contextlib.suppress(Exception):
+            known[name] = ask()
+    return known
 
 
 def _text(name: str | bytes) -> str:

@@ -196,7 +196,7 @@ def test_a_worker_on_the_cpu_may_be_asked_and_has_nothing_to_say(
         plain = worker.call(problem, 3, DTYPES["float64"])
         assert isinstance(plain, Answer)
         assert plain.device is None
-    assert workshop.latencies("numpy", "cpu") == {}
+    assert workshop.devices.latencies("numpy", "cpu") == {}
 
 
 def cuda_or_skip() -> Any:
@@ -223,6 +223,6 @@ def test_a_real_device_is_watched_through_a_worker(variant_at: Callable[..., Var
                     assert 0 < (answer.device.host_ns or 0) < answer.elapsed_ns
                     assert answer.device.allocated_bytes
             assert worker.device_id is not None
-        latencies = shop.latencies("torch", "cuda")
+        latencies = shop.devices.latencies("torch", "cuda")
         assert isinstance(latencies, dict)
         assert set(latencies) == {"launch_ns", "replay_ns", "graph_kernel_ns"}

@@ -13,6 +13,8 @@ import pytest
 from bench.backends import BACKENDS, KNOWN, NUMPY, NotAnArrayError, backend_named
 from bench.dtypes import DTYPES, encode
 from bench.errors import UnavailableError
+from bench.judge.running import Runner
+from bench.proof.contract import Trouble
 
 
 def test_importing_the_judge_starts_no_array_library() -> None:
@@ -160,3 +162,11 @@ def test_the_installed_torch_has_every_call_that_is_used_on_an_accelerator() -> 
     assert torch.autograd.DeviceType.CUDA is not None
     fields = inspect.signature(FunctionEvent.__init__).parameters
     assert {"name", "start_us", "end_us", "device_type", "is_user_annotation"} <= set(fields)
+
+
+@pytest.mark.parametrize(("device", "trouble"), [("xpu", Trouble.UNSUPPORTED), ("cpu", Trouble.RAISED)])
+def test_a_device_without_float64_does_not_make_a_variant_broken(device: str, trouble: Trouble) -> None:
+    error = RuntimeError("Required aspect fp64 is not supported on the device")
+    runner = object.__new__(Runner)
+    runner._backend, runner._device, runner._directory = BACKENDS["numpy"], device, Path()
+    assert runner._trouble(error).trouble is trouble

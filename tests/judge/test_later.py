@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from bench.dtypes import DTYPES
-from bench.judge.forkserver import ForkServer
+from bench.judge.forkserver import SHORTENING_VARIABLES, ForkServer
 from bench.judge.kernel import ADDR_NO_RANDOMIZE, PERSONALITY_ASKED, personality
 from bench.judge.later import import_later, mentioned, used_later
 from bench.judge.workshop import Workshop
@@ -36,6 +36,12 @@ import ctypes
 def descend(problem, n_iters):
     raise RuntimeError(hex(ctypes.cast(ctypes.pythonapi.Py_IncRef, ctypes.c_void_p).value))
 """
+TELLS_WHAT_SHORTENS = """\
+import os
+
+def descend(problem, n_iters):
+    raise RuntimeError(str(sorted(name for name in os.environ if "TF32" in name)))
+"""
 
 
 def said_by(source: str, backend: str, folder: Path, modules: Sequence[str] = ()) -> str:
@@ -56,6 +62,14 @@ def test_the_server_has_one_thread_until_it_can_make_namespaces() -> None:
     shown = "import sys, bench.judge.server; print([name for name in ('numpy', 'torch') if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", shown], capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout.strip() == "[]"
+
+
+def test_no_worker_computes_with_shorter_numbers_because_of_where_gdbench_was_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in SHORTENING_VARIABLES:
+        monkeypatch.setenv(name, "1")
+    assert "RuntimeError: []" in said_by(TELLS_WHAT_SHORTENS, "numpy", tmp_path)
 
 
 @needs_torch
@@ -178,9 +192,9 @@ def test_the_compiler_is_started_before_a_variant_needs_it(monkeypatch: pytest.M
 
 def test_a_server_is_asked_once_for_a_new_worker() -> None:
     server = object.__new__(ForkServer)
-    server._forks, server._modules = True, frozenset()
+    server.forks, server._modules = True, frozenset()
     assert not server.import_later({"numba": True})
     assert server.import_later({"numba": True, "torch._dynamo": False})
     assert not server.import_later({"torch._dynamo": False})
-    server._forks, server._modules = False, frozenset()
+    server.forks, server._modules = False, frozenset()
     assert not server.import_later({"torch._dynamo": False})

@@ -404,6 +404,26 @@ def test_only_a_kernel_with_limits_of_its_own_for_namespaces_has_them_written(mo
         assert namespace.has_own_process_limit() is has
 
 
+def test_a_limit_that_would_count_all_processes_of_the_user_is_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    for release, has in {"5.14.0-70.el9": True, "5.10.104-tegra": False, "4.18.0-553.el8": False}.items():
+        monkeypatch.setattr("platform.release", lambda release=release: release)
+        assert namespace.has_own_process_count() is has
+
+
+@pytest.mark.parametrize(
+    ("possible", "most"), [("0-1\n", 512), ("0\n", 512), ("0-191\n", 1536), ("0-7,16-127\n", 1024)]
+)
+def test_no_limit_is_written_that_the_kernel_does_not_take(
+    possible: str, most: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "possible").write_text(possible)
+    monkeypatch.setattr(namespace, "_POSSIBLE_PROCESSORS", tmp_path / "possible")
+    assert namespace.most_processes() == most
+    monkeypatch.setattr(namespace, "_POSSIBLE_PROCESSORS", tmp_path / "absent")
+    monkeypatch.setattr("os.cpu_count", lambda: 200)
+    assert namespace.most_processes() == 1600
+
+
 @linux
 def test_segments_are_sealed() -> None:
     if segment.unavailable():
@@ -435,14 +455,18 @@ def test_segments_are_sealed() -> None:
 
 
 @linux
-def test_a_namespace_dies_with_its_keeper() -> None:
+def test_a_namespace_dies_with_its_keeper(monkeypatch: pytest.MonkeyPatch) -> None:
     if os.geteuid() != 0:
         pytest.skip("would put the tests themselves into a user namespace")
     try:
         keeper = namespace.Keeper(limit_processes=False)
     except OSError as error:
         pytest.skip(f"no PID namespaces here: {error}")
+    assert keeper.shows_own_processes()
     first = psutil.Process(keeper.make().first)
+    # Where /proc cannot be mounted anew, as in containers that hide parts of it, a worker would not find itself there.
+    monkeypatch.setattr(namespace, "mount", lambda kind, *_: (_ for _ in ()).throw(PermissionError(1, kind)))
+    assert not keeper.shows_own_processes()
     keeper.close()
     assert not psutil.wait_procs([first], timeout=10)[1]
     assert signal.getsignal(signal.SIGCHLD) is not signal.SIG_IGN

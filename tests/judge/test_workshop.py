@@ -317,12 +317,11 @@ workshop.launch(Variant("test", "numpy", "test", {variant_at("honest.py:honest")
 
 
 def test_devices_are_asked_of_the_backend(workshop: Workshop) -> None:
-    assert workshop.devices("numpy") == ["cpu"]
+    assert workshop.devices.of("numpy") == ["cpu"]
     if find_spec("torch"):
-        assert workshop.devices("torch")[0] == "cpu"
-    assert workshop._ask_devices("numpy") == ["cpu"]
+        assert workshop.devices.of("torch")[0] == "cpu"
     with pytest.raises(UnavailableError, match="cannot run cupy variants yet"):
-        workshop.devices("cupy")
+        workshop.devices.of("cupy")
 
 
 def test_describe_lists_what_a_file_registers(workshop: Workshop, variant_at: VariantAt, tmp_path: Path) -> None:

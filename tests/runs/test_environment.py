@@ -119,9 +119,18 @@ def test_gpus_are_described(nvml: Any) -> None:
     assert "gpus" not in found["missing"]
 
 
+def test_what_nvml_does_not_know_of_a_gpu_leaves_the_rest(nvml: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("Not Supported")
+
+    monkeypatch.setattr(nvml, "nvmlDeviceGetMemoryInfo", fail)
+    first, _ = environment()["gpus"]
+    assert first == {"name": "Card 0", "memory_bytes": None, "compute_capability": "9.0", "driver": "570.1"}
+
+
 @pytest.mark.parametrize(
     ("function", "reason"),
-    [("nvmlInit", "NVML does not start: no driver"), ("nvmlDeviceGetName", "NVML starts and then fails: no driver")],
+    [("nvmlInit", "NVML does not start: no driver"), ("nvmlDeviceGetCount", "NVML starts and then fails: no driver")],
 )
 def test_a_driver_that_fails_is_survived(
     nvml: Any, monkeypatch: pytest.MonkeyPatch, function: str, reason: str

@@ -42,7 +42,7 @@ class Gauge:
 
         Args:
             launch: starts a worker with a variant in it on a device.
-            latencies: what launching costs a backend on a device; see `bench.judge.workshop.Workshop.latencies`.
+            latencies: what launching costs a backend on a device; see `bench.judge.devices.Devices.latencies`.
             threads: of a worker.
         """
         self._launch = launch
