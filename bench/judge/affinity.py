@@ -42,16 +42,21 @@ def on_one_processor(pids: Iterable[int], order: random.Random) -> Iterator[Call
     placed, turns = list(pids), itertools.cycle(processors)
 
     def move() -> None:
-        processor = next(turns)
-        os.sched_setaffinity(0, {processor})
-        for pid in placed:
-            _place(pid, processor)
+        for processor in itertools.islice(turns, len(processors)):
+            # One that was taken away meanwhile is passed over; where all were, they stay where they are.
+            with contextlib.suppress(OSError):
+                os.sched_setaffinity(0, {processor})
+                for pid in placed:
+                    _place(pid, processor)
+                return
 
     try:
         move()
         yield move
     finally:
-        os.sched_setaffinity(0, allowed)
+        # Those that are left of them, says the kernel.
+        with contextlib.suppress(OSError):
+            os.sched_setaffinity(0, allowed)
 
 
 def _place(pid: int, processor: int) -> None:

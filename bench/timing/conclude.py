@@ -60,7 +60,8 @@ def conclude(
     found = Launches.of(launches, plan, quickest_loop_ns, fewest)
     if last and len(found.usable) < fewest:
         return _void(len(launches), len(found.usable))
-    if not last and not (found.agree and found.full_speed and len(found.counting) >= wanted):
+    enough = found.agree and found.full_speed and len(found.counting) >= wanted
+    if not enough and not last:
         return None
 
     estimate_ns = found.estimate_ns
@@ -105,12 +106,12 @@ def conclude(
         threads=threads,
         note="; ".join(remark for remark in remarks if remark),
         flags=tuple(doubts),
-        stopped_by=_stop(wide=wide, out_of_time=out_of_time),
+        stopped_by=_stop(narrow=enough and not wide, out_of_time=out_of_time),
     )
 
 
-def _stop(*, wide: bool, out_of_time: bool) -> Stop:
-    if not wide:
+def _stop(*, narrow: bool, out_of_time: bool) -> Stop:
+    if narrow:
         return Stop.WIDTH
     return Stop.BUDGET if out_of_time else Stop.LAUNCHES
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from bench.dtypes import FloatArray
 from bench.timing.estimate import students
+from bench.timing.interval import EACH_LOOK
 
 FEWEST_SIZES = 5
 """Three numbers are fitted; with five sizes two are left to tell how far the power may be off."""
@@ -20,8 +21,8 @@ POWERS = (0.1, 3.0)
 """Those looked at. Below them a power cannot be told from the fixed part; a pass over the data has no higher one."""
 
 _GRID = 59
-_SDS_IN_HALF = 2.5
-"""An interval over five launches reaches about so many standard errors to each side."""
+_LAUNCHES = 5
+"""Most intervals are over so many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +111,7 @@ def growth(points: Mapping[int, Point]) -> Growth | str:
     if not factor > 0:
         return "the times do not grow with the size"
     halves = np.array([(point.high_ns - point.low_ns) / 2 / point.ns for point in known])
-    noise = max(least / (len(sizes) - 3), float(np.mean((halves / _SDS_IN_HALF) ** 2)))
+    noise = max(least / (len(sizes) - 3), float(np.mean((halves / students(_LAUNCHES - 1, EACH_LOOK)) ** 2)))
     allowed = least + noise * students(len(sizes) - 3) ** 2
     curve = fixed_ns + factor * scaled**power
 

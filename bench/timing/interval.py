@@ -12,8 +12,9 @@ from bench.timing.speed import SLOWED
 
 NO_FULL_SPEED = "no launch that counts met a processor at its full speed"
 
-_Seen = tuple[Line, float]
-"""A launch, and how many times as long the judge's loop took beside it as at its quickest."""
+_Seen = tuple[Line, float | None]
+"""A launch, and how many times as long the judge's loop took beside it as at its quickest. It is ``None`` where nobody
+looked: where judge and worker do not share a processor."""
 
 CUT = 5
 """Of more than so many launches that count, one in so many is cut off at either end: where a clock changes by itself,
@@ -69,11 +70,11 @@ class Launches:
         What shares the core slows several launches alike: that they agree does not show that they are right. One that
         is known to be right shows it of all that agree with it.
         """
-        return min((times for _, times in self.seen), default=1.0)
+        return min((times for _, times in self.seen if times is not None), default=1.0)
 
     @property
     def full_speed(self) -> bool:
-        """Whether a launch that counts met the processor at its full speed."""
+        """Whether a launch that counts met the processor at its full speed, or nobody looked."""
         return self.slowdown <= SLOWED
 
     @property
@@ -138,6 +139,9 @@ def _counting(usable: Sequence[_Seen], fewest: int) -> tuple[list[_Seen], bool]:
     >>> seen = [(Line(1.0, 0.0, large_ns), slowed) for large_ns, slowed in ((150.0, 1.8), (101.0, 1.1), (100.0, 1.7))]
     >>> [[line.large_ns for line, _ in _counting(seen, fewest)[0]] for fewest in (2, 3)]
     [[101.0, 100.0], [150.0, 101.0, 100.0]]
+    >>> seen = [(Line(1.0, 0.0, large_ns), None) for large_ns in (100.0, 150.0, 180.0, 210.0)]
+    >>> [line.large_ns for line, _ in _counting(seen, fewest=3)[0]]
+    [100.0, 150.0, 180.0]
     """
     # The long call decides, not the slope: where a call is mostly set-up, slopes are too noisy to tell launches apart.
     large_ns = sorted(each.large_ns for each, _ in usable)
@@ -152,7 +156,7 @@ def _counting(usable: Sequence[_Seen], fewest: int) -> tuple[list[_Seen], bool]:
     # By the launches alone no quiet speed can be told from the slowed ones. All count that are no slower than one at
     # full speed or, where there are not two of these, the quickest: noise only adds. The interval is as wide as they
     # differ.
-    at_full_speed = [each.large_ns for each, times in usable if times <= SLOWED]
+    at_full_speed = [each.large_ns for each, times in usable if times is not None and times <= SLOWED]
     return within(max(at_full_speed if len(at_full_speed) > 1 else large_ns[:fewest], default=0.0)), False
 
 

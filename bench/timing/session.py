@@ -314,7 +314,7 @@ class _Cell:
     def _at_full_speed(self, samples: Sequence[Sample], plan: Plan) -> bool:
         """Whether these samples, or an earlier launch that they are as quick as, met a processor at its full speed."""
         launches = [*(launch.samples for launch in self.launches), samples]
-        return min(slowdowns(launches, plan, self.pace.quickest_ns)) <= SLOWED
+        return min(times or 1.0 for times in slowdowns(launches, plan, self.pace.quickest_ns)) <= SLOWED
 
     def _length(self, plan: Plan, n: int, order: random.Random) -> int:
         return plan.drawn(n, order) if Mechanism.RANDOM_LENGTHS in self.mechanisms else n

@@ -16,7 +16,10 @@ that something else slowed. Where many did, some were slowed by less than that, 
 MOSTLY = 0.75
 """The share of the launches that must agree within a tenth for all of these to count."""
 
-LEVELLINGS = 8
+MOST_LEVELLINGS = 60
+LEVELLED = 1e-9
+"""Levelling ends once the slope changes by no more than this share of it."""
+
 FLOOR = 1.02
 FLOOR_TOUCHED = 3
 
@@ -106,6 +109,9 @@ def line(samples: Sequence[Sample], plan: Plan) -> Line | None:
     >>> quiet = [Sample(n, 1_000 + 50 * n, 0, 0) for n in (10, 80)]
     >>> line(quiet, Plan(n_small=10, n_large=80, samples=1))
     Line(slope_ns=50.0, setup_ns=1000.0, large_ns=5000.0)
+    >>> quiet = [Sample(n, 100_000 + 1_000_000 * n, 0, 0) for n in (1, 2, 3)]
+    >>> round(line(quiet, Plan(n_small=1, n_large=3, samples=1)).slope_ns)
+    1000000
     """
     quiet: list[list[Sample]] = []
     for calls in of_lengths(samples, plan):
@@ -115,11 +121,14 @@ def line(samples: Sequence[Sample], plan: Plan) -> Line | None:
         quiet.append(kept)
     short, long = quiet
     slope_ns, small_ns, large_ns = 0.0, 0.0, 0.0
-    # Lengths of a kind differ by far less than the two kinds do, so that each round shrinks the error at least sixfold.
-    for _ in range(LEVELLINGS):
+    # Lengths of a kind differ by less than the two kinds do: each round shrinks the error, eightfold where calls are
+    # long, and by half where they have two or three iterations.
+    for _ in range(MOST_LEVELLINGS):
         small_ns = min(_levelled(short, plan.n_small, slope_ns))
         large_ns = min(_levelled(long, plan.n_large, slope_ns))
-        slope_ns = (large_ns - small_ns) / (plan.n_large - plan.n_small)
+        before_ns, slope_ns = slope_ns, (large_ns - small_ns) / (plan.n_large - plan.n_small)
+        if abs(slope_ns - before_ns) <= LEVELLED * abs(slope_ns):
+            break
     return Line(slope_ns, small_ns - plan.n_small * slope_ns, large_ns)
 
 
@@ -129,22 +138,22 @@ def of_lengths(samples: Sequence[Sample], plan: Plan) -> tuple[list[Sample], lis
     return short, [sample for sample in samples if sample.n > plan.n_small]
 
 
-def slowdowns(launches: Sequence[Sequence[Sample]], plan: Plan, quickest_ns: float = math.inf) -> list[float]:
+def slowdowns(launches: Sequence[Sequence[Sample]], plan: Plan, quickest_ns: float = math.inf) -> list[float | None]:
     """How many times as long as at its quickest the loop took beside the calls of each launch that met it quickest.
 
     These are `FLOOR_TOUCHED` calls of each length. Up to `bench.timing.speed.SLOWED` the launch met a processor at its
-    full speed; so has one beside which nobody looked.
+    full speed; of one beside which nobody looked that is not known, and there is ``None``.
 
     Args:
         launches: the calls of each launch of a cell.
         plan: the cell's sampling plan.
-        quickest_ns: what the loop took at its quickest elsewhere; it may have been quicker beside these calls.
+        quickest_ns: what the loop takes at its quickest; where that is not known, what it took beside these calls.
     """
     here_ns = min((min(sample.beside_ns) for samples in launches for sample in samples), default=0)
     if here_ns == 0:
-        return [1.0] * len(launches)
-    least_ns = min(here_ns, quickest_ns)
-    found = []
+        return [None] * len(launches)
+    least_ns = here_ns if math.isinf(quickest_ns) else quickest_ns
+    found: list[float | None] = []
     for samples in launches:
         beside_ns = [sorted(max(sample.beside_ns) for sample in calls) for calls in of_lengths(samples, plan)]
         found.append(max((each[:FLOOR_TOUCHED][-1] for each in beside_ns if each), default=least_ns) / least_ns)

@@ -45,3 +45,26 @@ def test_nothing_moves_where_threads_cannot_be_placed(monkeypatch: pytest.Monkey
     monkeypatch.delattr(os, "sched_getaffinity", raising=False)
     with on_one_processor([os.getpid()], random.Random(0)) as move:
         assert move is None
+
+
+@needs_placing
+def test_processors_that_are_taken_away_end_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    allowed = sorted(os.sched_getaffinity(0))
+    place = os.sched_setaffinity
+    gone = {allowed[0]}
+
+    def refuse(pid: int, processors: set[int]) -> None:
+        if set(processors) <= gone:
+            raise OSError(22, "Invalid argument")
+        place(pid, processors)
+
+    with on_one_processor([], random.Random(0)) as move:
+        assert move is not None
+        monkeypatch.setattr(os, "sched_setaffinity", refuse)
+        for _ in range(3):
+            move()
+            assert len(allowed) == 1 or os.sched_getaffinity(0).isdisjoint(gone)
+        gone.update(allowed)
+        move()
+    monkeypatch.undo()
+    place(0, allowed)

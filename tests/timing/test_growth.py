@@ -6,7 +6,9 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
+from bench.timing.estimate import students
 from bench.timing.growth import LEAST_GROWTH, POWERS, Growth, Overtaking, Point, growth, overtaking
+from bench.timing.interval import EACH_LOOK
 
 DECADES = (10, 100, 1_000, 10_000, 100_000, 1_000_000)
 
@@ -29,13 +31,17 @@ def test_a_curve_without_noise_is_found(fixed: float, factor: float, power: floa
     assert found.power_low < power < found.power_high
 
 
+HALF = students(4, EACH_LOOK)
+"""What half of an interval over five launches is, in standard errors."""
+
+
 @pytest.mark.parametrize("sizes", [DECADES, (100, 400, 1_600, 6_400, 25_600)])
 @pytest.mark.parametrize("noise", [0.005, 0.02])
 def test_the_interval_holds_the_true_power(sizes: Sequence[int], noise: float) -> None:
     chance = random.Random(0)
     held = 0
     for _ in range(100):
-        found = growth(timed(sizes, lambda n: (6_000.0 + 2.0 * n) * math.exp(chance.gauss(0, noise)), 2.5 * noise))
+        found = growth(timed(sizes, lambda n: (6_000.0 + 2.0 * n) * math.exp(chance.gauss(0, noise)), HALF * noise))
         assert isinstance(found, Growth)
         held += (found.power_low or POWERS[0]) <= 1.0 <= (found.power_high or POWERS[1])
     assert held >= 95

@@ -1,6 +1,7 @@
 """The two n of a cell, and the line through its quietest calls."""
 
 import math
+import random
 from dataclasses import replace
 
 import pytest
@@ -140,14 +141,25 @@ def looked_at(*beside_ns: int) -> list[Sample]:
         pytest.param(looked_at(100, 139, 120, 300), math.inf, 1.39, id="three of four"),
         pytest.param(looked_at(100, 120, 210, 300), math.inf, 2.1, id="two of four"),
         pytest.param(looked_at(200, 210, 200, 300), math.inf, 2.1, id="none of four"),
-        pytest.param(looked_at(0, 0, 0), 50, 1.0, id="nobody looked"),
+        pytest.param(looked_at(0, 0, 0), 50, None, id="nobody looked"),
         pytest.param(looked_at(100, 120), math.inf, 1.2, id="all of few"),
         pytest.param(looked_at(100, 100, 100), 50, 2.0, id="quicker elsewhere"),
-        pytest.param(looked_at(100, 100, 100), 150, 1.0, id="quickest here"),
-        pytest.param([], math.inf, 1.0, id="no calls"),
+        pytest.param(looked_at(100, 150, 150), 150, 1.0, id="one mistaken look"),
+        pytest.param([], math.inf, None, id="no calls"),
     ],
 )
 def test_a_launch_is_as_slow_as_the_loop_beside_three_calls_of_each_length(
-    samples: list[Sample], quickest_ns: float, times: float
+    samples: list[Sample], quickest_ns: float, times: float | None
 ) -> None:
-    assert slowdowns([samples], PLAN, quickest_ns) == [pytest.approx(times)]
+    assert slowdowns([samples], PLAN, quickest_ns) == [times and pytest.approx(times)]
+
+
+@pytest.mark.parametrize("n_large", [2, 3, 4, 5, 8, 80])
+def test_calls_of_few_iterations_are_levelled_all_the_way(n_large: int) -> None:
+    plan = Plan(n_small=1, n_large=n_large, samples=40)
+    chance = random.Random(n_large)
+    drawn = [plan.drawn(n, chance) for n in (1, n_large) for _ in range(plan.samples)]
+    found = line([Sample(n, 100_000 + 1_000_000 * n, 0, 0) for n in drawn], plan)
+    assert found is not None
+    assert found.slope_ns == pytest.approx(1_000_000, rel=1e-6)
+    assert found.setup_ns == pytest.approx(100_000, rel=1e-4)
