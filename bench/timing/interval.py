@@ -17,7 +17,7 @@ _Seen = tuple[Line, float | None]
 looked: where judge and worker do not share a processor."""
 
 CUT = 5
-"""Of more than so many launches that count, one in so many is cut off at either end: where a clock changes by itself,
+"""Of more than so many launches that count, one is cut off at either end, and one more for each so many more: where a clock changes by itself,
 the least of a launch's calls is of a moment quicker than usual if it met one, and in most launches it did not. Of five
 none is: three values bound little, and where one of five is such a launch the interval is wide, and more are made."""
 

@@ -30,7 +30,7 @@ class Timing:
 
     Attributes:
         verdict: the proof that this timing stands on.
-        ns_per_iter: nanoseconds an iteration: the mean slope of T(n) over the launches that agree.
+        ns_per_iter: nanoseconds an iteration: the trimmed mean of the slopes of T(n) of the launches that count.
         ci_low: lower end of the 95 % interval over launches; divided by the slowdown of the processor where no launch
             that counts met one at its full speed.
         ci_high: upper end.

@@ -327,7 +327,8 @@ class _Cell:
         reply = self._checked(problem, n, answered)
         if Mechanism.PROCESSOR_TIME not in self.mechanisms:
             return Sample(n, reply.elapsed_ns, 0, 0)
-        return Sample(n, reply.elapsed_ns, reply.cpu_ns, reply.queue_ns, reply.between_ns)
+        threads = self.job.course.threads
+        return Sample(n, reply.elapsed_ns, reply.cpu_ns, reply.queue_ns, reply.between_ns, threads=threads)
 
     def _problem(self) -> Problem:
         problem = self.job.course.fresh(self.starts)

@@ -44,6 +44,7 @@ class Sample:
         between_ns: time that they were on a processor before the call, when nothing was asked of them.
         beside_ns: how long `bench.timing.speed.loop_ns` took on its processor before the call, and after it; zeros
             where nobody looked.
+        threads: that the worker may use.
     """
 
     n: int
@@ -52,16 +53,22 @@ class Sample:
     queue_ns: int
     between_ns: int = 0
     beside_ns: tuple[int, int] = (0, 0)
+    threads: int = 1
 
     @property
     def running_ns(self) -> int:
         """What the call took beside waiting for a processor; some of the waiting may be for the time after its end."""
-        return max(1, self.cpu_ns, self.elapsed_ns - self.queue_ns)
+        return max(1, self._alone_ns, self.elapsed_ns - self.queue_ns)
 
     @property
     def waiting_ns(self) -> int:
         """What the call waited for a processor: no more of it than it was on none."""
-        return max(0, min(self.queue_ns, self.elapsed_ns - self.cpu_ns))
+        return max(0, min(self.queue_ns, self.elapsed_ns - self._alone_ns))
+
+    @property
+    def _alone_ns(self) -> int:
+        """On a processor, where that is known of the thread that waited: several are on processors at once."""
+        return self.cpu_ns if self.threads == 1 else 0
 
     @property
     def waited(self) -> bool:

@@ -163,3 +163,10 @@ def test_calls_of_few_iterations_are_levelled_all_the_way(n_large: int) -> None:
     assert found is not None
     assert found.slope_ns == pytest.approx(1_000_000, rel=1e-6)
     assert found.setup_ns == pytest.approx(100_000, rel=1e-4)
+
+
+def test_what_several_threads_compute_hides_no_waiting() -> None:
+    alone, several = (Sample(8, 1_000_000, 1_200_000, 700_000, threads=threads) for threads in (1, 2))
+    assert (alone.waiting_ns, alone.running_ns) == (0, 1_200_000)
+    assert (several.waiting_ns, several.running_ns) == (700_000, 300_000)
+    assert several.waited

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from bench.judge.affinity import processors
 from bench.timing.limits.caches import KIB, Cache, caches
 from bench.timing.limits.machine import Level, Limits
 from bench.timing.speed import PACE
@@ -57,11 +58,12 @@ class Measurement:
         """Make ready; nothing is tried yet.
 
         Args:
-            threads: how many a worker may use; as many read and compute here at the same time, each its own data.
+            threads: how many a worker may use; as many read and compute here at the same time, each its own data, and
+                no more than there are processors for them.
         """
-        self._threads = threads
+        self._threads = threads = min(threads, processors())
         self._caches = caches()
-        self._sets = working_sets(self._caches)
+        self._sets = working_sets(self._caches, threads)
         reading = [[_reading(size_bytes) for _ in range(threads)] for size_bytes in self._sets]
         multiplying = [[_multiplying(name) for _ in range(threads)] for name in ARITHMETIC]
         self._tries = [*reading, *multiplying]
@@ -129,11 +131,12 @@ def measure(threads: int = 1) -> Limits:
     return now.limits()
 
 
-def working_sets(known: Sequence[Cache]) -> list[int]:
-    """The bytes that are read from each level: well inside it, and well outside the level before.
+def working_sets(known: Sequence[Cache], threads: int = 1) -> list[int]:
+    """The bytes that each thread reads from each level: all together well inside it, and well outside the one before.
 
     Args:
         known: the caches, the nearest first.
+        threads: how many read at the same time; they divide what they share.
 
     Returns:
         One for each cache and, where `MOST_MEMORY_BYTES` lie well outside the last one, one for memory.
@@ -143,14 +146,16 @@ def working_sets(known: Sequence[Cache]) -> list[int]:
     [16, 256, 65536]
     >>> [size_bytes // KIB for size_bytes in working_sets([near, far, Cache("L3", 260 * KIB**2, shared=True)])]
     [16, 256, 23350]
+    >>> shared = [near, far, Cache("L3", 32 * KIB**2, shared=True)]
+    >>> [[size_bytes // KIB for size_bytes in working_sets(shared, threads)] for threads in (1, 4)]
+    [[16, 256, 8192, 131072], [16, 256, 4096, 32768]]
     """
-    sets = [known[0].capacity_bytes // 2]
-    for near, far in pairwise(known):
-        sets.append(math.isqrt(near.capacity_bytes * far.capacity_bytes))
-    last_bytes = known[-1].capacity_bytes
-    if WELL_BEYOND * last_bytes > MOST_MEMORY_BYTES:
-        return sets
-    return [*sets, min(MOST_MEMORY_BYTES, max(FEWEST_MEMORY_BYTES, BEYOND_CACHES * last_bytes))]
+    totals = [each.capacity_bytes * (1 if each.shared else threads) for each in known]
+    sets = [totals[0] // 2, *(math.isqrt(near * far) for near, far in pairwise(totals))]
+    last_bytes = max(totals)
+    if WELL_BEYOND * last_bytes <= MOST_MEMORY_BYTES:
+        sets.append(min(MOST_MEMORY_BYTES, max(FEWEST_MEMORY_BYTES, BEYOND_CACHES * last_bytes)))
+    return [size_bytes // threads for size_bytes in sets]
 
 
 def _reading(size_bytes: int) -> Try:
