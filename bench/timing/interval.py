@@ -17,9 +17,10 @@ _Seen = tuple[Line, float | None]
 looked: where judge and worker do not share a processor."""
 
 CUT = 5
-"""Of more than so many launches that count, one is cut off at either end, and one more for each so many more: where a clock changes by itself,
-the least of a launch's calls is of a moment quicker than usual if it met one, and in most launches it did not. Of five
-none is: three values bound little, and where one of five is such a launch the interval is wide, and more are made."""
+"""Of more than so many launches that count, one is cut off at either end, and one more for each so many more: where a
+clock changes by itself, the least of a launch's calls is of a moment quicker than usual if it met one, and in most
+launches it did not. Of five none is: three values bound little, and where one of five is such a launch the interval is
+wide, and more are made."""
 
 EACH_LOOK = 0.018
 """The interval is looked at after each launch, and ends them where it is narrow by chance. Where each look misses the
