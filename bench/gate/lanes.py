@@ -4,12 +4,14 @@ import shutil
 import subprocess
 import tarfile
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from bench.errors import UsageError
 from bench.judge.lane import OWN, Lane
+from bench.variants.contract import Variant
+from bench.variants.discovery import file_of
 
 _GIT_SECONDS = 120
 
@@ -37,6 +39,21 @@ def base_lane(revision: str | None, python: str | None) -> Iterator[Lane]:
         root = Path(place).resolve()
         _unpack(commit.strip(), top, root)
         yield Lane(revision if interpreter is None else f"{revision} with {interpreter}", interpreter, root, top)
+
+
+def require_own(variants: Iterable[Variant], lane: Lane) -> None:
+    """Do nothing where a lane has these variants from a tree of its own, or has no tree.
+
+    Raises:
+        UsageError: it would have the very file that the working tree has.
+    """
+    for variant in dict.fromkeys(variants):
+        file = file_of(variant.target)
+        if lane.root is not None and file is not None and lane.moved(str(file)) == str(file):
+            raise UsageError(
+                f"{variant.name} is not a file of this repository, so that --base {lane.name} would compare it with "
+                "itself. Install your project with `pip install -e .`, or name the variant's file: path/to/file.py."
+            )
 
 
 def _unpack(commit: str, top: Path, root: Path) -> None:

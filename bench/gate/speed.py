@@ -7,6 +7,7 @@ from bench.errors import UsageError
 from bench.gate.comparison import DEFAULT_LIMIT, Outcome
 from bench.gate.config import Requirement
 from bench.gate.contests import NOT_SHOWN_SLOW, NOT_SLOWER, Contest
+from bench.gate.lanes import require_own
 from bench.gate.row import Row
 from bench.harness import Proved, Timed
 from bench.judge.lane import OWN, Lane
@@ -51,6 +52,7 @@ def contests_of(demands: Iterable[Demand], lane: Lane, plan: Planner) -> list[Co
     if not asked:
         usual = DEFAULT_LIMIT - 1
         asked = [replace(demand, requirement=replace(demand.requirement, max_slowdown=usual)) for demand in demands]
+    require_own((demand.cell.variant for demand in asked if demand.requirement.max_slowdown is not None), lane)
     contests = []
     for demand in asked:
         cell, requirement = demand.cell, demand.requirement

@@ -16,7 +16,6 @@ from bench.backends import INSTALL, type_name
 from bench.proof.contract import Trouble
 from bench.variants import contract
 from bench.variants.contract import Variant, VariantFunction
-from bench.variants.installed import is_installed
 
 _NOT_THEIRS = (Path(__file__).parent, Path(importlib.__file__).parent)
 _TEXT_LIMIT = 2000
@@ -101,17 +100,6 @@ def extend_path(entries: Sequence[str], first: Sequence[str] = ()) -> None:
     """
     sys.path[:0] = first
     sys.path.extend(entry for entry in entries if entry not in sys.path)
-
-
-def refuse_from(loaded: Loaded, tree: str | None) -> None:
-    """Refuse a variant of another source tree: a lane that lacks a module would find the judge's own in its place.
-
-    Raises:
-        LoadError: it is from there.
-    """
-    file = Path(loaded.file).resolve()
-    if tree is not None and file.is_relative_to(tree) and not is_installed(file):
-        raise LoadError(Trouble.RAISED, f"is not in this lane: only the working tree has {Path(loaded.file).name}")
 
 
 def import_target(target: str) -> ModuleType:

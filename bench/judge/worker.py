@@ -20,12 +20,13 @@ from bench.judge.accelerator import accelerator_of
 from bench.judge.channel import WorkerChannel
 from bench.judge.confinement import limit_memory
 from bench.judge.later import used_later
-from bench.judge.loading import LoadError, extend_path, load_function, refuse_from, registered_by
+from bench.judge.loading import LoadError, extend_path, load_function, registered_by
 from bench.judge.mechanisms import Mechanism, Mechanisms
 from bench.judge.output import cap_output
 from bench.judge.protocol import HAS_BIAS, Frame, Kind, json_bytes, pack, pack_reply
 from bench.judge.running import Data, Runner, Start
 from bench.judge.segment import mapped
+from bench.judge.strangers import refuse_strangers
 from bench.proof.contract import RawReply, Trouble
 from bench.proof.subject import Watch
 from bench.variants.contract import VariantFunction
@@ -73,7 +74,7 @@ class Worker:
         extend_path(meta["path"], meta["first"])
         before = list(sys.modules)
         loaded = load_function(meta["target"])
-        refuse_from(loaded, meta["not_from"])
+        refuse_strangers(loaded, before, meta["trees"])
         if self._around is not None:
             loaded = replace(loaded, function=self._around(loaded.function))
         self._runner = Runner(loaded, backend, meta["device"])

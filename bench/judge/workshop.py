@@ -29,6 +29,7 @@ from bench.judge.subject import Worker
 from bench.proof.subject import Failure
 from bench.proof.verdict import Status
 from bench.variants.contract import Variant
+from bench.variants.discovery import import_root
 
 _FORKED = ("numpy", "torch")
 MOST_MEMORY_BYTES = 16 << 30
@@ -144,13 +145,14 @@ class Workshop:
             return Failure(Status.UNAVAILABLE, None, str(error))
         forked = variant.backend in _FORKED and device == "cpu" and Mechanism.FORK_SERVER in self._mechanisms
         kind = "fork" if forked and not command else "spawn"
+        first, rest = lane.import_path(_import_path(variant.target))
         meta = {
             "target": variant.target if command else lane.target(absolute_target(variant.target)),
             "backend": variant.backend,
             "device": device,
-            "path": [] if command or lane.python is not None else _import_path(),
-            "first": [] if command else lane.first_on_path(_import_path()),
-            "not_from": None if command or lane.root is None else str(lane.top),
+            "path": [] if command or lane.python is not None else rest,
+            "first": [] if command else first,
+            "trees": None if command or lane.root is None else [str(lane.top), str(lane.root)],
             "memory_bytes": self._memory_bytes if device == "cpu" else None,
         }
         loaded = self._loaded(variant.backend, kind, lane.python, command, meta)
@@ -251,7 +253,7 @@ class Workshop:
         if isinstance(process, Failure):
             return process
         try:
-            meta = {"target": absolute_target(target), "path": _import_path()}
+            meta = {"target": absolute_target(target), "path": _import_path(target)}
             reply = self._asked(process, Kind.DESCRIBE, meta, "import")
             return reply if isinstance(reply, Failure) else [Variant(**fields) for fields in reply]
         finally:
@@ -348,5 +350,8 @@ class Workshop:
             self._processes.discard(process)
 
 
-def _import_path() -> list[str]:
-    return [os.path.abspath(entry) for entry in (*sys.path, os.getcwd())]
+def _import_path(target: str) -> list[str]:
+    """The judge's, and where it has a module from that some finder of an editable installation knows."""
+    known = [os.path.abspath(entry) for entry in (*sys.path, os.getcwd())]
+    root = import_root(target)
+    return known if root is None or str(root) in known else [*known, str(root)]

@@ -186,6 +186,16 @@ def file_of(target: str) -> Path | None:
     return next((file for base in top_level_places(top) for file in files_at(base.joinpath(*inside))), None)
 
 
+def import_root(target: str) -> Path | None:
+    """The folder that the module of a target is imported from; ``None`` for a file, and where there is none."""
+    place, _, _ = target.rpartition(":")
+    file = None if place.endswith(".py") or target.endswith(".py") else file_of(target)
+    if file is None:
+        return None
+    depth = len(place.split(".")) + (file.name == "__init__.py")
+    return file.resolve().parents[depth - 1]
+
+
 def files_at(module: Path) -> Iterator[Path]:
     """The files that a module may have where its place is this, as Python would look for them: a package first."""
     return filter(Path.is_file, (module, module / "__init__.py", module.with_name(f"{module.name}.py")))

@@ -8,7 +8,7 @@ from bench.arguments import Arguments, options_of, request_of
 from bench.errors import UsageError
 from bench.exit_codes import INTERRUPTED, NOT_AS_EXPECTED, OK
 from bench.gate.contests import Contest, Contests
-from bench.gate.lanes import base_lane
+from bench.gate.lanes import base_lane, require_own
 from bench.gate.stored import stored_rows
 from bench.harness import Harness
 from bench.judge.lane import Lane
@@ -51,7 +51,9 @@ def _narrowed(request: Request) -> Request:
 def _of_lanes(harness: Harness, request: Request, lane: Lane) -> list[Contest]:
     if not request.targets and not request.variants:
         raise UsageError("compare --base needs a TARGET: which variants are to be compared with what they were.")
-    return [Contest(base=replace(cell, lane=lane), head=cell) for cell in harness.plan(request, complain)]
+    cells = harness.plan(request, complain)
+    require_own((cell.variant for cell in cells), lane)
+    return [Contest(base=replace(cell, lane=lane), head=cell) for cell in cells]
 
 
 def _of_variants(harness: Harness, request: Request) -> list[Contest]:

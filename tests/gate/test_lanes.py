@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -11,6 +12,9 @@ from bench.cli import code_of
 from bench.errors import UsageError
 from bench.gate.lanes import base_lane
 from bench.judge.lane import OWN, Lane
+from bench.judge.loading import Loaded, LoadError
+from bench.judge.strangers import refuse_strangers
+from bench.proof.contract import Trouble
 
 LOOP = """\
 from bench import Descent
@@ -88,7 +92,7 @@ def test_paths_in_a_lane(tmp_path: Path) -> None:
     assert lane.target(f"{top}/a/loop.py:step") == f"{root}/a/loop.py:step"
     assert lane.target("package.module:step") == "package.module:step"
     assert lane.target("/elsewhere/loop.py:step") == "/elsewhere/loop.py:step"
-    assert lane.first_on_path([f"{top}/src", "/elsewhere", sys.prefix]) == [f"{root}/src"]
+    assert lane.import_path([f"{top}/src", "/elsewhere", sys.prefix]) == ([f"{root}/src"], ["/elsewhere", sys.prefix])
     assert OWN.target(f"{top}/loop.py:step") == f"{top}/loop.py:step"
 
 
@@ -119,7 +123,75 @@ def test_a_module_that_the_lane_lacks_is_not_the_working_trees(
     monkeypatch.syspath_prepend(str(repository))
     code, row = compared(capsys, "later:descent", "--base", "HEAD")
     assert code == 1
-    assert "is not in this lane" in str(row["reason"])
+    assert "No module named 'later'" in str(row["reason"])
+
+
+def test_what_only_the_working_tree_has_is_not_in_the_lane(tmp_path: Path) -> None:
+    top, root = tmp_path / "top", tmp_path / "root"
+    loaded = Loaded(print, str(top / "later.py"))  # type: ignore[arg-type]
+    refuse_strangers(loaded, sys.modules, None)
+    with pytest.raises(LoadError, match=r"is not in this lane: only the working tree has later\.py") as refused:
+        refuse_strangers(loaded, sys.modules, [str(top), str(root)])
+    assert refused.value.trouble is Trouble.RAISED
+
+
+@pytest.mark.parametrize(
+    ("place", "says"),
+    [
+        ("top/src/helpers.py", "helpers is the working tree's here as well"),
+        ("top/.venv/lib/site-packages/helpers.py", "helpers is the installed one here as well"),
+        ("elsewhere/site-packages/others.py", ""),
+        ("elsewhere/helpers.py", ""),
+        ("root/src/helpers.py", ""),
+    ],
+)
+def test_what_both_lanes_would_have_from_one_place_is_refused(
+    place: str, says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tree, file = tmp_path.resolve(), tmp_path.resolve() / place
+    for made in (tree / "top/src/helpers.py", tree / "root/loop.py", file):
+        made.parent.mkdir(parents=True, exist_ok=True)
+        made.touch()
+    module = ModuleType(file.stem)
+    module.__file__ = str(file)
+    before = set(sys.modules)
+    monkeypatch.setitem(sys.modules, file.stem, module)
+    loaded = Loaded(print, str(tree / "root/loop.py"))  # type: ignore[arg-type]
+    if not says:
+        refuse_strangers(loaded, before, [str(tree / "top"), str(tree / "root")])
+        return
+    with pytest.raises(LoadError, match=says) as refused:
+        refuse_strangers(loaded, before, [str(tree / "top"), str(tree / "root")])
+    assert refused.value.trouble is Trouble.UNAVAILABLE
+
+
+def test_a_variant_that_is_not_of_the_repository_has_no_base_there(
+    repository: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # The project that gdbench itself is in, or the environment that it is installed in, is not this repository.
+    assert code_of(["compare", "numpy-matmul", "--base", "HEAD"]) == 2
+    said = capsys.readouterr().err
+    assert "numpy-matmul is not a file of this repository, so that --base HEAD would compare it with itself" in said
+
+
+def test_a_wrapper_of_an_installed_package_is_not_compared_with_itself(
+    repository: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    installed = repository / ".venv" / "lib" / "site-packages" / "mine"
+    for folder in (repository / "src" / "mine", installed):
+        folder.mkdir(parents=True)
+        (folder / "__init__.py").write_text(f"SCALE = 2\n{LOOP}")
+    (repository / "wrapper.py").write_text("from mine import descent\n")
+    git("add", "wrapper.py", "src")
+    git("commit", "-qm", "second")
+    monkeypatch.syspath_prepend(str(installed.parent))
+    code, row = compared(capsys, "wrapper.py:descent", "--base", "HEAD")
+    assert (code, row["verdict"]) == (1, "inconclusive")
+    assert "HEAD is unavailable" in str(row["reason"])
+    assert "mine is the installed one here as well" in str(row["reason"])
+    monkeypatch.syspath_prepend(str(repository / "src"))
+    code, row = compared(capsys, "wrapper.py:descent", "--base", "HEAD")
+    assert row["ratio"] is not None
 
 
 def test_another_interpreter_runs_the_judges_harness(capsys: pytest.CaptureFixture[str]) -> None:
