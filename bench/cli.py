@@ -12,7 +12,7 @@ from typing import NoReturn
 from bench.errors import GdbenchError, UnavailableError, UsageError
 from bench.exit_codes import HARNESS_FAILED, INTERRUPTED, OK, USAGE
 from bench.parser import build_parser
-from bench.report.text import complain
+from bench.report.text import complain, drop_output
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
@@ -30,7 +30,13 @@ def code_of(arguments: Sequence[str]) -> int:  # noqa: PLR0911 - one return an e
         if options.verb is None:
             parser.print_help()
             return OK
-        return int(import_module(f"bench.verbs.{options.verb}").main(options))
+        code = int(import_module(f"bench.verbs.{options.verb}").main(options))
+        # Here and not when Python ends: a verdict is not lost because its reader has left.
+        try:
+            sys.stdout.flush()
+        except BrokenPipeError:
+            drop_output()
+        return code
     except (UsageError, UnavailableError) as error:
         return _complain(str(error), USAGE)
     except GdbenchError as error:
@@ -38,8 +44,7 @@ def code_of(arguments: Sequence[str]) -> int:  # noqa: PLR0911 - one return an e
     except KeyboardInterrupt:
         return _complain("interrupted", INTERRUPTED)
     except BrokenPipeError:
-        # Whoever read the output has left; what is still buffered has nowhere to go.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        drop_output()
         return OK
     except Exception as error:  # noqa: BLE001 - the last resort: a defect of ours must not look like a verdict
         import_module("traceback").print_exc()

@@ -6,7 +6,9 @@ from fnmatch import fnmatchcase
 
 from bench.gate.config import Requirement
 from bench.plan import Cell, Request
-from bench.proof.verdict import Status, Verdict
+from bench.proof.verdict import Finding, Status, Verdict
+
+INTERRUPTED = "interrupted before it was looked at"
 
 
 def asked_for(cell: Cell, narrower: Request) -> bool:
@@ -41,6 +43,23 @@ def held_against(verdict: Verdict, requirement: Requirement) -> Verdict:
     if finding.status is Status.UNAVAILABLE and requirement.status is None:
         fits = False
     return replace(verdict, expected=expected, as_expected=fits, finding=replace(finding, evidence=evidence))
+
+
+def unjudged(cell: Cell, requirement: Requirement) -> Verdict:
+    """The verdict on a cell that nobody came to before the gate was interrupted: no reader may take it for passed."""
+    return Verdict(
+        variant=cell.variant.name,
+        backend=cell.variant.backend,
+        family=cell.variant.family,
+        problem=cell.problem,
+        device=cell.device,
+        dtype=cell.dtype,
+        finding=Finding(status=Status.VOID, evidence=INTERRUPTED),
+        expected=str(requirement.cause or requirement.status or cell.variant.expect or Status.PROVED),
+        as_expected=False,
+        seconds=0.0,
+        isolation="not launched",
+    )
 
 
 def _too_slow(verdict: Verdict, within: int) -> str | None:

@@ -5,12 +5,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from bench.errors import UnavailableError, UsageError
+from bench.gate.check import INTERRUPTED
 from bench.gate.comparison import DEFAULT_LIMIT, Comparison, Outcome, compare
 from bench.gate.instructions import Instructions, compare_counts, count
 from bench.gate.row import Row
 from bench.harness import Harness, Proved
 from bench.plan import Cell
-from bench.proof.verdict import ProvedVerdict
+from bench.proof.verdict import ProvedVerdict, Status
 from bench.runs.records import Record
 from bench.timing.pingpong import LAUNCH_NS, PingPong
 from bench.timing.record import Rejected
@@ -20,6 +21,9 @@ NOT_SHOWN_SLOW = frozenset({Outcome.FASTER, Outcome.INCONCLUSIVE})
 """What a cell that must be faster may come to: a machine too noisy to say fails nobody."""
 
 ANY = frozenset(Outcome)
+
+NOT_THE_VARIANTS = frozenset({Status.UNAVAILABLE, Status.JUDGE_ERROR, Status.VOID})
+"""What says nothing of the code of a base that has it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,12 +35,14 @@ class Contest:
         head: the same problem, device and dtype.
         limit: the ratio beyond which slower is slower, above 1.
         may_be: the outcomes that are as expected.
+        base_may_lack: whether a base that is not right, or not there, is as expected: nothing can be slower than it.
     """
 
     base: Cell
     head: Cell
     limit: float = DEFAULT_LIMIT
     may_be: frozenset[Outcome] = ANY
+    base_may_lack: bool = False
 
     @property
     def names(self) -> tuple[str, str]:
@@ -79,6 +85,9 @@ class Contests:
         for name, side in zip(names, (base, head), strict=True):
             if not side.verdict.proved:
                 finding = side.verdict.finding
+                if side is base and contest.base_may_lack and finding.status not in NOT_THE_VARIANTS:
+                    reason = f"{name} has nothing that it could be slower than: {finding.status}, {finding.evidence}"
+                    return _row(contest, Comparison(outcome=Outcome.INCONCLUSIVE, reason=reason)).record()
                 reason = f"{name} is {finding.status}, and nothing is compared without a proof: {finding.evidence}"
                 return _row(contest, Comparison(outcome=Outcome.INCONCLUSIVE, reason=reason, failed=name)).record()
         arms = [
@@ -120,6 +129,11 @@ class Contests:
         left = {key: side for key, side in sides.items() if key not in self._proved}
         for key, proved in zip(left, self._harness.prove_all(list(left.values())), strict=True):
             self._proved[key] = proved
+
+
+def unheld_row(contest: Contest) -> Record:
+    """The row of a contest that nobody came to before the gate was interrupted."""
+    return _row(contest, Comparison(outcome=Outcome.INCONCLUSIVE, reason=INTERRUPTED, failed="the gate")).record()
 
 
 def _key(cell: Cell) -> tuple[object, ...]:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from bench.errors import UsageError
+from bench.gate.check import INTERRUPTED
 from bench.gate.comparison import DEFAULT_LIMIT, Outcome
 from bench.gate.config import Requirement
 from bench.gate.contests import NOT_SHOWN_SLOW, NOT_SLOWER, Contest
@@ -45,7 +46,8 @@ def contests_of(demands: Iterable[Demand], lane: Lane, plan: Planner) -> list[Co
         plan: gives the cells of a request.
 
     Raises:
-        UsageError: a base is needed and none was named, or ``faster_than`` means no one variant.
+        UsageError: a base is needed and none was named, or would be the working tree again; or ``faster_than`` means
+            no one variant, or the only one that it is asked of.
     """
     demands = list(demands)
     asked = [demand for demand in demands if _speed_of(demand.requirement) is not None]
@@ -63,9 +65,14 @@ def contests_of(demands: Iterable[Demand], lane: Lane, plan: Planner) -> list[Co
                     "--base-python PATH."
                 )
             limit = 1 + requirement.max_slowdown
-            contests.append(Contest(base=replace(cell, lane=lane), head=cell, limit=limit, may_be=NOT_SLOWER))
+            base = replace(cell, lane=lane)
+            contests.append(Contest(base=base, head=cell, limit=limit, may_be=NOT_SLOWER, base_may_lack=True))
         if requirement.faster_than is not None:
-            contests.append(Contest(base=_rival(cell, requirement.faster_than, plan), head=cell, may_be=NOT_SHOWN_SLOW))
+            rival = _rival(cell, requirement.faster_than, plan)
+            if rival.variant != cell.variant:
+                contests.append(Contest(base=rival, head=cell, may_be=NOT_SHOWN_SLOW))
+            elif len({other.cell.variant for other in asked if other.requirement is requirement}) == 1:
+                raise UsageError(f"{cell.variant.name} cannot be faster than itself. Name another in faster_than.")
     return contests
 
 
@@ -89,20 +96,9 @@ def limit_row(timed: Timed, within: float) -> Record:
         timed: the cell after its launches.
         within: times the limit, above 1.
     """
-    variant, problem, device, dtype = timed.cell.key
     outcome = timed.outcome
-    untimed = Row(
-        base=f"{within:g} times the limit of this machine",
-        head=variant,
-        variant=variant,
-        problem=problem,
-        device=device,
-        dtype=dtype,
-        verdict=Outcome.INCONCLUSIVE,
-        reason=f"the limit of {device} is not measured",
-        limit=1.0,
-        as_expected=not timed.failed,
-    )
+    reason = f"the limit of {timed.cell.device} is not measured"
+    untimed = _limit_row(timed.cell, within, reason, as_expected=not timed.failed)
     if not isinstance(outcome, Timing):
         reason = outcome.message if isinstance(outcome, Failure) else outcome.reason
         return replace(untimed, reason=reason).record()
@@ -122,3 +118,24 @@ def limit_row(timed: Timed, within: float) -> Record:
         launches=outcome.launches,
         as_expected=not slow,
     ).record()
+
+
+def unheld_limit_row(cell: Cell, within: float) -> Record:
+    """The row of a cell that nobody came to before the gate was interrupted."""
+    return _limit_row(cell, within, INTERRUPTED, as_expected=False).record()
+
+
+def _limit_row(cell: Cell, within: float, reason: str, *, as_expected: bool) -> Row:
+    variant, problem, device, dtype = cell.key
+    return Row(
+        base=f"{within:g} times the limit of this machine",
+        head=variant,
+        variant=variant,
+        problem=problem,
+        device=device,
+        dtype=dtype,
+        verdict=Outcome.INCONCLUSIVE,
+        reason=reason,
+        limit=1.0,
+        as_expected=as_expected,
+    )

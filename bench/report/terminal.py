@@ -16,7 +16,7 @@ from rich.text import Text
 
 from bench.report import costs, figures, history, tables
 from bench.report.tables import Grid, Group, Record, Tone
-from bench.report.text import encodable, printable
+from bench.report.text import drop_output, encodable, printable
 
 if TYPE_CHECKING:
     from bench.problems.named import Entry
@@ -107,6 +107,15 @@ def _print_costs(console: Console, timings: Sequence[Record]) -> None:
         console.print()
     _print_groups(console, costs.OVERTAKING_TITLE, told.overtakings, "plain")
     _print_groups(console, costs.UNKNOWN_TITLE, told.unknown, "declined")
+
+
+class SteadyConsole(Console):
+    """A console whose reader may leave: what is judged goes on, and its exit code stands."""
+
+    def on_broken_pipe(self) -> None:
+        """Print nothing more, where rich would leave with a code of its own."""
+        self.quiet = True
+        drop_output()
 
 
 def shown(console: Console, words: str, style: str = "") -> Text:

@@ -3,6 +3,7 @@
 HTML is escaped by jinja2; rich is given text objects, in which it looks for no markup.
 """
 
+import os
 import re
 import sys
 import unicodedata
@@ -54,6 +55,11 @@ def visible(text: str) -> str:
 def complain(message: str) -> None:
     """One message on standard error; what it quotes from files and variants can do nothing there."""
     print(f"gdbench: {visible(message)}", file=sys.stderr)
+
+
+def drop_output() -> None:
+    """Let standard output lead nowhere: whoever read it has left, and what is still buffered has nowhere to go."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def encodable(text: str, encoding: str) -> str:

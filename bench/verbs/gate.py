@@ -7,11 +7,11 @@ from pathlib import Path
 from bench.arguments import Arguments, options_of, request_of
 from bench.errors import UsageError
 from bench.exit_codes import INTERRUPTED, NOT_AS_EXPECTED, OK
-from bench.gate.check import asked_for, held_against
+from bench.gate.check import asked_for, held_against, unjudged
 from bench.gate.config import Requirement, read_gate
-from bench.gate.contests import Contest, Contests
+from bench.gate.contests import Contest, Contests, unheld_row
 from bench.gate.lanes import base_lane
-from bench.gate.speed import Demand, contests_of, limit_row
+from bench.gate.speed import Demand, contests_of, limit_row, unheld_limit_row
 from bench.harness import Harness
 from bench.plan import Request
 from bench.recording import run_environment
@@ -28,10 +28,12 @@ def main(arguments: Arguments) -> int:
     if not arguments.speed and (arguments.base or arguments.base_python or arguments.instructions):
         raise UsageError("--base, --base-python and --instructions are for the speed gate. Add --speed.")
     requirements = read_gate(Path(arguments.config))
+    demands: list[Demand] = []
+    contests: list[Contest] = []
     records: list[Record] = []
     speeds: list[Record] = []
     with Harness(options) as harness, finishing(arguments) as interrupted:
-        demands = _demands(harness, requirements, asked)
+        demands += _demands(harness, requirements, asked)
         if not demands:
             raise UsageError(
                 f"{arguments.config} asks nothing of the selected cells. Leave out -v and -p for all of it."
@@ -39,9 +41,8 @@ def main(arguments: Arguments) -> int:
         # Only now: the servers import meanwhile.
         with base_lane(arguments.base, arguments.base_python) as lane:
             # Before the proofs, so that what is not asked rightly is refused before them.
-            contests = (
-                contests_of(demands, lane, lambda request: harness.plan(request, complain)) if arguments.speed else []
-            )
+            if arguments.speed:
+                contests += contests_of(demands, lane, lambda request: harness.plan(request, complain))
             proved = []
             cells, within = [one.cell for one in demands], [one.requirement.within for one in demands]
             with proofs(arguments, len(demands)) as on_wait:
@@ -52,6 +53,8 @@ def main(arguments: Arguments) -> int:
                         proved.append(replace(demand, proved=proof))
             if arguments.speed:
                 _hold_speeds(arguments, harness, proved, contests, speeds)
+    if interrupted:
+        records += [verdict_record(unjudged(demand.cell, demand.requirement)) for demand in demands[len(records) :]]
     show(arguments, records)
     if speeds and not arguments.quiet:
         comparison_table(console_of(arguments), speeds)
@@ -61,7 +64,8 @@ def main(arguments: Arguments) -> int:
         write_json(arguments.json, document | more)
     tell_ci(arguments, [demand.cell for demand in demands], records, comparisons=speeds)
     if not arguments.quiet:
-        console_of(arguments).print(_gate_line(records, speeds, len(requirements)), highlight=False)
+        line = _gate_line(records, speeds, len(requirements), interrupted=bool(interrupted))
+        console_of(arguments).print(line, highlight=False)
     if interrupted:
         return INTERRUPTED
     code = code_of(records)
@@ -88,26 +92,33 @@ def _hold_speeds(
     arguments: Arguments, harness: Harness, proved: Sequence[Demand], contests: Sequence[Contest], rows: list[Record]
 ) -> None:
     """Compare what is to be compared, and time what is held against the limit; each row is kept as it comes."""
-    keys = {demand.cell.key for demand in proved}
-    contests = [contest for contest in contests if contest.head.key in keys]
-    within = {
-        demand.cell.key: demand.requirement.within_of_limit
-        for demand in proved
-        if demand.requirement.within_of_limit is not None
-    }
-    known = [demand.proved for demand in proved if demand.proved is not None]
-    referee = Contests(harness, known, instructions=arguments.instructions)
+    # Two requirements may ask of one cell.
+    known = {demand.cell.key: demand.proved for demand in proved if demand.proved is not None}
+    contests = [contest for contest in contests if contest.head.key in known]
+    within: dict[tuple[str, str, str, str], list[float]] = {}
+    for demand in proved:
+        if demand.requirement.within_of_limit is not None:
+            within.setdefault(demand.cell.key, []).append(demand.requirement.within_of_limit)
+    referee = Contests(harness, known.values(), instructions=arguments.instructions)
     with contest_progress(arguments, len(contests) + len(within)) as shown:
-        referee.prove_all(contests)
-        for contest in contests:
-            rows.append(referee.row(contest, shown.launched(str(contest))))
-            shown.finished()
-        for timed in harness.time([one for one in known if one.cell.key in within]):
-            rows.append(limit_row(timed, within[timed.cell.key]))
-            shown.finished()
+        try:
+            referee.prove_all(contests)
+            for contest in contests:
+                rows.append(referee.row(contest, shown.launched(str(contest))))
+                shown.finished()
+            for timed in harness.time([known[key] for key in within]):
+                rows.extend(limit_row(timed, limit) for limit in within.pop(timed.cell.key))
+                shown.finished()
+        except KeyboardInterrupt:
+            # No reader of a report may take the absence of a row for a green one.
+            rows.extend(unheld_row(contest) for contest in contests[len(rows) :])
+            rows.extend(unheld_limit_row(known[key].cell, limit) for key in within for limit in within[key])
+            raise
 
 
-def _gate_line(verdicts: Sequence[Record], speeds: Sequence[Record], n_requirements: int) -> str:
+def _gate_line(verdicts: Sequence[Record], speeds: Sequence[Record], n_requirements: int, *, interrupted: bool) -> str:
+    if interrupted:
+        return "gate: interrupted, and so not passed"
     records, what = [*verdicts, *speeds], "cells and comparisons" if speeds else "cells"
     failing = sum(not row["as_expected"] for row in records)
     if failing:

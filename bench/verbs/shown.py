@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from bench.arguments import Arguments, request_of
 from bench.errors import UsageError
 from bench.exit_codes import HARNESS_FAILED, NOT_AS_EXPECTED, OK
-from bench.report.text import complain
+from bench.report.text import complain, drop_output
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -115,10 +115,10 @@ def show(arguments: Arguments, verdicts: "Sequence[Record]", timings: "Sequence[
 
 def console_of(arguments: Arguments) -> "Console":
     """Where tables go: standard error where standard output has data."""
-    from rich.console import Console
+    from bench.report.terminal import SteadyConsole
 
     report_on_output = getattr(arguments, "format", "terminal") != "terminal" and arguments.output is None
-    return Console(stderr=report_on_output or arguments.json == "-")
+    return SteadyConsole(stderr=report_on_output or arguments.json == "-")
 
 
 def code_of(verdicts: "Iterable[Record]", *, failed: bool = False) -> int:
@@ -135,7 +135,10 @@ def write_json(target: str, document: Any) -> None:
 
     text = to_json(document, indent=1)
     if target == "-":
-        sys.stdout.write(text)
+        try:
+            sys.stdout.write(text)
+        except BrokenPipeError:
+            drop_output()
     else:
         write(Path(target), text)
 

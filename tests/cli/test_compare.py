@@ -1,11 +1,22 @@
 """``gdbench compare`` and ``gdbench gate --speed`` as they are typed."""
 
 import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
 from bench.cli import code_of
+from bench.errors import UsageError
+from bench.gate.config import Requirement
+from bench.gate.speed import Demand, contests_of
+from bench.harness import Harness
+from bench.judge.lane import OWN
+from bench.plan import Cell, Request, plan
 from bench.runs.records import COMPARISONS_SCHEMA
 from tests.runs.pasts import add_run
 
@@ -91,6 +102,84 @@ def test_a_gate_on_the_limit(tmp_path: Path, capsys: pytest.CaptureFixture[str],
     )
     assert document["schema"] == "gdbench/verdicts/1"
     assert document["verdicts"][0]["status"] == "proved"
+
+
+def test_two_limits_on_one_cell_both_hold(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    wide = LIMITED.replace("analytic", "*").replace("numpy-*", "numpy-anal*")
+    (tmp_path / "gate.toml").write_text(f"{LIMITED}within_of_limit = 1.5\n{wide}within_of_limit = 1e5\n")
+    found = code_of(["gate", "--config", str(tmp_path / "gate.toml"), "--speed", "--json", "-", "-q"])
+    rows = json.loads(capsys.readouterr().out)["comparisons"]
+    assert [row["base"] for row in rows] == [f"{times} times the limit of this machine" for times in ("1.5", "100000")]
+    verdicts = [row["verdict"] for row in rows]
+    assert (found, verdicts) in ((1, ["slower", "same"]), (0, ["inconclusive", "inconclusive"]))
+    assert rows[0]["head_ns_per_iter"] == rows[1]["head_ns_per_iter"]
+
+
+@pytest.mark.parametrize(("where", "judged"), [("_proof", 0), ("arm", 1)])
+def test_an_interrupted_gate_is_green_nowhere(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, where: str, judged: int
+) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Harness, where, interrupt)
+    asked = 'faster_than = "numpy-matmul"\nwithin_of_limit = 2'
+    (tmp_path / "gate.toml").write_text(f"{LIMITED}{asked}\n")
+    report = tmp_path / "report.xml"
+    arguments = ["gate", "--config", str(tmp_path / "gate.toml"), "--speed", "--junit", str(report), "--json", "-"]
+    assert code_of(arguments) == 130
+    printed = capsys.readouterr()
+    assert "gate: interrupted, and so not passed" in printed.err
+    document = json.loads(printed.out)
+    rows = [*document["verdicts"], *document["comparisons"]]
+    assert [row["as_expected"] for row in rows] == ([True, False, False] if judged else [False])
+    suite = ElementTree.parse(report).getroot()
+    assert int(suite.get("failures", 0)) + int(suite.get("errors", 0)) == len(rows) - judged
+
+
+def test_a_gate_that_is_interrupted_while_it_plans(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Harness, "plan", interrupt)
+    (tmp_path / "gate.toml").write_text(LIMITED)
+    assert code_of(["gate", "--config", str(tmp_path / "gate.toml")]) == 130
+    assert "defect" not in capsys.readouterr().err
+
+
+def test_a_glob_that_means_the_rival_too_compares_it_with_the_others() -> None:
+    def planned(request: Request) -> Sequence[Cell]:
+        return plan(request, devices_of=lambda _: ["cpu"])
+
+    def contests(*variants: str) -> list[str]:
+        requirement = Requirement(variant=variants, faster_than="numpy-analytic")
+        cells = planned(Request(variants=variants, problems=("line-4",), dtypes=("float64",)))
+        return [str(one) for one in contests_of([Demand(cell, requirement) for cell in cells], OWN, planned)]
+
+    expected = "numpy-matmul against numpy-analytic · numpy-matmul · line-4 · cpu · float64"
+    assert contests("numpy-analytic", "numpy-matmul") == [expected]
+    with pytest.raises(UsageError, match="numpy-analytic cannot be faster than itself"):
+        contests("numpy-analytic")
+
+
+@pytest.mark.parametrize(("wrong", "code"), [(False, 0), (True, 1)])
+@pytest.mark.parametrize("arguments", [(), ("--json", "-", "-q")], ids=["tables", "json"])
+def test_the_verdict_stands_when_the_reader_has_left(
+    tmp_path: Path, wrong: bool, code: int, arguments: Sequence[str]
+) -> None:
+    cell = LIMITED.replace("analytic", "dot-mean") if wrong else LIMITED
+    (tmp_path / "gate.toml").write_text(f"{cell}status = 'proved'\n")
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        program = [sys.executable, "-m", "bench", "gate", "--config", str(tmp_path / "gate.toml"), *arguments]
+        done = subprocess.run(program, stdout=writer, stderr=subprocess.PIPE, check=False, text=True, timeout=120)
+    finally:
+        os.close(writer)
+    assert done.returncode == code, done.stderr
+    assert "Broken" not in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Lanes: a revision's tree in the place of the working tree, and what happens where it lacks something."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -67,6 +68,7 @@ def test_a_revision_is_unpacked_beside_the_repository(repository: Path) -> None:
         ("no-such-branch", None, "git knows no such revision here"),
         ("--help", None, "git knows no such revision here"),
         (None, "no-such-python", "there is no such program"),
+        (None, shutil.which("true"), "does not import NumPy, which the harness needs there: it says nothing"),
     ],
 )
 def test_what_is_no_lane(repository: Path, revision: str | None, python: str | None, says: str) -> None:
@@ -78,6 +80,41 @@ def test_outside_a_repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
     with pytest.raises(UsageError, match="in no git repository"), base_lane("HEAD", None):
+        pass
+
+
+def test_a_repository_of_another_user_is_named_as_that(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
+    said = r"belongs to another user\. Run `git config --global --add safe\.directory"
+    with pytest.raises(UsageError, match=said), base_lane("HEAD", None):
+        pass
+
+
+def test_all_files_of_a_revision_are_there(repository: Path) -> None:
+    (repository / ".gitattributes").write_text("steps export-ignore\n")
+    (repository / "away").symlink_to("/nowhere")
+    (repository / "file é.py").write_text("SCALE = 1\n", encoding="utf-8")
+    git("add", ".")
+    git("commit", "-qm", "second")
+    status = subprocess.run(["git", "status", "--porcelain"], capture_output=True, text=True, check=True).stdout
+    with base_lane("HEAD", None) as lane:
+        assert lane.root is not None
+        assert (lane.root / "steps" / "scale.py").exists()
+        assert (lane.root / "away").is_symlink()
+        assert (lane.root / "file é.py").exists()
+        folder = lane.root.parent
+    assert subprocess.run(["git", "status", "--porcelain"], capture_output=True, text=True, check=True).stdout == status
+    assert not list(folder.glob("gdbench-lane-*.index"))
+
+
+def test_a_revision_whose_files_are_not_all_there(repository: Path) -> None:
+    for file in (repository / ".git" / "objects").rglob("*"):
+        if file.is_file() and subprocess.run(
+            ["git", "cat-file", "-t", f"{file.parent.name}{file.name}"], capture_output=True, text=True, check=True
+        ).stdout.startswith("blob"):
+            file.unlink()
+            break
+    with pytest.raises(UsageError, match=r"cannot be written to .*: error: unable to read"), base_lane("HEAD", None):
         pass
 
 
@@ -199,3 +236,21 @@ def test_another_interpreter_runs_the_judges_harness(capsys: pytest.CaptureFixtu
     assert (code, row["base"], row["head"]) == (0, sys.executable, "working tree")
     assert row["verdict"] in ("same", "inconclusive", "slower", "faster")
     assert isinstance(row["ratio"], float)
+
+
+@pytest.mark.parametrize(
+    ("variant", "says"),
+    [
+        ("later.py:descent", "HEAD has nothing that it could be slower than: broken"),
+        ("loop.py:descent", "HEAD has nothing that it could be slower than: wrong"),
+    ],
+)
+def test_what_a_change_adds_or_repairs_passes_the_speed_gate(
+    repository: Path, capsys: pytest.CaptureFixture[str], variant: str, says: str
+) -> None:
+    cell = f'[[tool.gdbench.gate.cells]]\nvariant = "{variant}"\nproblem = "line-4"\ndtype = "float64"\n'
+    (repository / "gate.toml").write_text(cell)
+    assert code_of(["gate", "--config", "gate.toml", "--speed", "--base", "HEAD", "--json", "-", "-q"]) == 0
+    [row] = json.loads(capsys.readouterr().out)["comparisons"]
+    assert (row["verdict"], row["as_expected"]) == ("inconclusive", True)
+    assert says in row["reason"]
