@@ -137,7 +137,7 @@ def timing_row(timed: Timed) -> Record:
     if isinstance(timed.outcome, Timing):
         return timing_record(timed.outcome, shape)
     reason = timed.outcome.message if isinstance(timed.outcome, Failure) else timed.outcome.reason
-    return untimed_record(timed.cell.variant, timed.cell.key, reason, shape)
+    return untimed_record(timed.cell.variant, timed.cell.key, reason, shape, failed=timed.failed)
 
 
 def iterate_records(proved: Proved) -> list[Record]:

@@ -59,8 +59,7 @@ def _entry(row: Record) -> dict[str, object]:
         entry["range"] = f"± {float(f'{farther:.3g}'):.12g}"
         words = duration_with_margin(row["ns_per_iter"], low, high)
         said.append(f"{words} an iteration, 95 % over {row['launches']} launches")
-    if row["note"]:
-        said.append(printable(row["note"]))
+    said += [printable(row[name]) for name in ("doubt", "note") if row.get(name) and not is_absent(row[name])]
     return entry | ({"extra": "\n".join(said)} if said else {})
 
 

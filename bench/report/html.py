@@ -30,7 +30,7 @@ def html_report(
     Raises:
         UnavailableError: jinja2, altair or vl-convert is not installed.
     """
-    untimed, timings = tables.untimed(timings), tables.timed(timings)
+    failed, untimed, timings = tables.failed(timings), tables.untimed(timings), tables.timed(timings)
     story, sized = charts.story_of(verdicts, iterates), costs.told(timings)
     return _page(
         "page.html.j2",
@@ -60,7 +60,11 @@ def html_report(
         overtakings=sized.overtakings,
         no_curve=sized.unknown,
         fastest_legend=tables.FASTEST_LEGEND if tables.marked_fastest(timings) else "",
+        doubts=tables.doubts(timings),
+        doubts_title=tables.DOUBTS_TITLE,
         notes=tables.notes(timings),
+        failed=failed,
+        failed_title=tables.FAILED_TITLE,
         untimed=untimed,
         environment=tables.flattened(environment),
     )

@@ -26,15 +26,17 @@ def markdown_report(
         timings: rows of the timings, those without a time included; may be empty.
         comparisons: rows of the comparisons; those that are not as expected come first.
     """
-    untimed, timings = tables.untimed(timings), tables.timed(timings)
+    failed, untimed, timings = tables.failed(timings), tables.untimed(timings), tables.timed(timings)
     sections = ["## gdbench", f"**{markdown(tables.summary(verdicts))}**"]
     sections += _groups("Not as expected", tables.unexpected(verdicts), show_expected=True)
+    sections += _groups(tables.FAILED_TITLE, failed)
     sections += _comparisons(comparisons)
     sections += _grids("Verdicts", tables.verdict_grids(verdicts))
     sections += _groups("Not done", tables.declined(verdicts))
     sections += _grids("Time per iteration", [*tables.timing_grids(timings), *tables.ratio_grids(timings)])
     if tables.marked_fastest(timings):
         sections.append(markdown(tables.FASTEST_LEGEND))
+    sections += _groups(tables.DOUBTS_TITLE, tables.doubts(timings))
     limits = tables.limit_grids(timings)
     sections += _grids("Share of the machine's limit", limits)
     if limits:

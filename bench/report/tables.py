@@ -1,7 +1,7 @@
 """What every face shows, before one of them draws it: grids of cells, groups of reasons, the summary."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -21,7 +21,9 @@ _SYMBOLS = {"proved": "✓", "unsupported": "–", "unavailable": "–", "void":
 _FAULT_SYMBOL = "✗"
 # What nobody remarks on when it is expected; of every other status the label says that it was.
 _QUIET = frozenset({"proved", "unsupported", "unavailable", "void"})
-FASTEST = "★"
+FASTEST, DOUBTFUL = "★", "?"
+DOUBTS_TITLE = f"Doubtful ({DOUBTFUL}): perhaps not the cost of iterating"
+FAILED_TITLE = "Failed while timed"
 LIMITS_TITLE = "share of the machine's limit"
 LIMITS_LEGEND = (
     "The least time that this machine needs for an iteration, over the time it took; and what binds: memory (reading), "
@@ -168,8 +170,23 @@ def timed(timings: Sequence[Record]) -> list[Record]:
 
 
 def untimed(timings: Sequence[Record]) -> list[Group]:
-    """The proved cells that could not be timed, with the reason; the same reason once."""
-    return notes([timing for timing in timings if figures.is_absent(timing["ns_per_iter"])])
+    """The proved cells that the machine was too busy to time, with the reason; the same reason once."""
+    return notes([row for row in timings if figures.is_absent(row["ns_per_iter"]) and not _failed(row)])
+
+
+def failed_timings(timings: Sequence[Record]) -> list[Record]:
+    """The rows of proved cells that failed while they were timed."""
+    return [row for row in timings if figures.is_absent(row["ns_per_iter"]) and _failed(row)]
+
+
+def failed(timings: Sequence[Record]) -> list[Group]:
+    """Those, with the reason; the same reason once."""
+    return notes(failed_timings(timings))
+
+
+def doubts(timings: Sequence[Record]) -> list[Group]:
+    """Why a time may not be the cost of iterating; the same reason once."""
+    return _worded((timing, timing.get("doubt")) for timing in timings)
 
 
 def timing_grids(timings: Sequence[Record]) -> list[Grid]:
@@ -177,12 +194,10 @@ def timing_grids(timings: Sequence[Record]) -> list[Grid]:
     fastest = marked_fastest(timings)
     by_lane: dict[str, dict[tuple[str, str], Shown]] = defaultdict(dict)
     for timing in timings:
-        words, quick = time_words(timing), key(timing) in fastest
         detail = f"{figures.interval(timing['ci_low'], timing['ci_high'])}, 95 % over {timing['launches']} launches"
-        detail = f"{detail}; {timing['note']}" if timing["note"] else detail
-        by_lane[lane(timing)][_place(timing)] = Shown(
-            (f"{words} {FASTEST}",) if quick else (words,), "fastest" if quick else "plain", detail
-        )
+        detail = "; ".join(filter(None, (detail, doubt_of(timing), timing["note"])))
+        words, tone = marked_time(timing, fastest)
+        by_lane[lane(timing)][_place(timing)] = Shown((words,), tone, detail)
     return [_grid(timings, title, cells) for title, cells in by_lane.items()]
 
 
@@ -232,17 +247,37 @@ def time_words(timing: Record) -> str:
 def marked_fastest(timings: Sequence[Record]) -> frozenset[Key]:
     """The cells that nothing is faster than, for each problem, device and dtype.
 
-    Where intervals overlap, nobody knows which is faster; all of them are marked.
+    Where intervals overlap, nobody knows which is faster; all of them are marked. None is that is doubtful.
     """
     columns: dict[tuple[str, ...], list[Record]] = defaultdict(list)
     for timing in timings:
-        columns[key(timing)[1:]].append(timing)
+        if not doubt_of(timing):
+            columns[key(timing)[1:]].append(timing)
     marked = set()
     for column in columns.values():
         best = min(column, key=lambda timing: float(timing["ns_per_iter"]))
         if len(column) > 1:
             marked |= {key(timing) for timing in column if timing is best or timing["ci_low"] <= best["ci_high"]}
     return frozenset(marked)
+
+
+def marked_time(timing: Record, fastest: Container[Key]) -> tuple[str, Tone]:
+    """The time of one iteration with its margin and its mark, and the tone of both."""
+    if doubt_of(timing):
+        return f"{time_words(timing)} {DOUBTFUL}", "declined"
+    return (f"{time_words(timing)} {FASTEST}", "fastest") if key(timing) in fastest else (time_words(timing), "plain")
+
+
+def doubt_of(timing: Record) -> str:
+    """Why a time may not be the cost of iterating; empty where there is no doubt, or none was recorded."""
+    doubt = timing.get("doubt")
+    return "" if not doubt or figures.is_absent(doubt) else str(doubt)
+
+
+def _failed(timing: Record) -> bool:
+    # Read from a table, it may be NumPy's, or missing.
+    failed = timing.get("failed")
+    return failed is not None and not figures.is_absent(failed) and bool(failed)
 
 
 def key(record: Record) -> Key:

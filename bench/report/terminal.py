@@ -47,16 +47,19 @@ def verdict_table(console: Console, verdicts: Sequence[Record]) -> None:
     _print_groups(console, "Not done", tables.declined(verdicts), "declined")
 
 
-def summary(verdicts: Sequence[Record]) -> str:
+def summary(verdicts: Sequence[Record], timings: Sequence[Record] = ()) -> str:
     """How many cells came out how, in one line."""
-    return printable(tables.summary(verdicts))
+    n_failed = len(tables.failed_timings(timings))
+    failed = f"; {n_failed} failed while timed" if n_failed else ""
+    return f"{printable(tables.summary(verdicts))}{failed}"
 
 
 def timing_table(console: Console, timings: Sequence[Record]) -> None:
     """Print the time of one iteration of every cell; with the ratio where it ran on the CPU and beside it."""
-    untimed, timings = tables.untimed(timings), tables.timed(timings)
+    failed, untimed, timings = tables.failed(timings), tables.untimed(timings), tables.timed(timings)
     if timings:
         _print_timings(console, timings)
+    _print_groups(console, tables.FAILED_TITLE, failed, "bad")
     _print_groups(console, "Not timed", untimed, "declined")
 
 
@@ -74,6 +77,7 @@ def _print_timings(console: Console, timings: Sequence[Record]) -> None:
     if tables.marked_fastest(timings):
         console.print(shown(console, tables.FASTEST_LEGEND, "dim"))
         console.print()
+    _print_groups(console, tables.DOUBTS_TITLE, tables.doubts(timings), "bad")
     _print_limits(console, timings)
     _print_costs(console, timings)
     noisy = sorted((row for row in timings if row["note"]), key=lambda row: -float(row["dispersion"] or 0.0))
@@ -308,7 +312,7 @@ def _ranking_table(
     for timing in timings:
         rows[str(timing["problem"])][str(timing["variant"])][str(timing[across])] = timing
     for problem, variants in rows.items():
-        ranked = sorted(variants.items(), key=lambda row: _least(row[1]))
+        ranked = sorted(variants.items(), key=lambda row: (_is_doubtful(row[1]), _least(row[1])))
         for rank, (variant, cells) in enumerate(ranked):
             times = [_time(console, cells.get(column), fastest) for column in columns]
             ratios = [_ratio(cells.get("cpu"), cells.get(column)) for column in compared]
@@ -323,9 +327,11 @@ def _ranking_table(
 def _time(console: Console, timing: Record | None, fastest: Container[tables.Key]) -> Text:
     if timing is None:
         return shown(console, "")
-    if tables.key(timing) in fastest:
-        return _toned(console, f"{tables.time_words(timing)} {tables.FASTEST}", "fastest")
-    return _toned(console, tables.time_words(timing), "plain")
+    return _toned(console, *tables.marked_time(timing, fastest))
+
+
+def _is_doubtful(cells: Mapping[str, Record]) -> bool:
+    return any(map(tables.doubt_of, cells.values()))
 
 
 def _least(cells: Mapping[str, Record]) -> float:

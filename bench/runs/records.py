@@ -156,6 +156,8 @@ TIMING_COLUMNS: tuple[Column, ...] = (
     ("cycles_per_iter", "Float64", "`ns_per_iter` in cycles of `sm_clock_mhz`"),
     ("peak_device_bytes", "Int64", "The most memory of the device that the timed calls took; missing on a CPU"),
     ("note", "string", "The noise, named in words; empty when the machine was quiet"),
+    ("doubt", "string", "Why the number may not be the cost of iterating, in words; empty where nothing is doubtful"),
+    ("failed", "boolean", "Whether the variant failed while it was timed; a machine too busy to say is no failure"),
 )
 
 ITERATE_COLUMNS: tuple[Column, ...] = (
@@ -261,11 +263,18 @@ def timing_record(timing: "Timing", shape: "Shape | None" = None) -> dict[str, o
         "cycles_per_iter": timing.cycles_per_iter,
         "peak_device_bytes": timing.peak_device_bytes,
         "note": timing.note,
+        "doubt": timing.doubt,
+        "failed": False,
     }
 
 
 def untimed_record(
-    variant: "Variant", cell: tuple[str, str, str, str], reason: str, shape: "Shape | None" = None
+    variant: "Variant",
+    cell: tuple[str, str, str, str],
+    reason: str,
+    shape: "Shape | None" = None,
+    *,
+    failed: bool = False,
 ) -> dict[str, object]:
     """The row of a proved cell that could not be timed: no numbers, and a note that says why."""
     name, problem, device, dtype = cell
@@ -278,6 +287,8 @@ def untimed_record(
             "device": device,
             "dtype": dtype,
             "note": reason,
+            "doubt": "",
+            "failed": failed,
         }
     )
 
@@ -287,14 +298,18 @@ def cell_of(record: Record) -> tuple[object, ...]:
     return tuple(record[name] for name in CELL_FIELDS)
 
 
-def a_row_for_every_cell(verdicts: Sequence[Record], timings: Sequence[Record]) -> list[Record]:
+def a_row_for_every_cell(
+    verdicts: Sequence[Record], timings: Sequence[Record], *, interrupted: bool = False
+) -> list[Record]:
     """A timing row for every verdict, with its status; one without numbers where the cell was not timed."""
+    why = {"proved": "interrupted" if interrupted else "it is timed only where it is named"}
     timed = {cell_of(row): row for row in timings}
     empty = dict.fromkeys(name for name, _, _ in TIMING_COLUMNS)
     rows: list[Record] = []
     for verdict in verdicts:
         names = {name: verdict[name] for name in ("variant", "backend", "family", "problem", "device", "dtype")}
-        row = timed.get(cell_of(verdict)) or empty | names | {"note": f"not timed: {verdict['status']}"}
+        status = str(verdict["status"])
+        row = timed.get(cell_of(verdict)) or empty | names | {"note": f"not timed: {why.get(status, status)}"}
         rows.append({**row, "status": verdict["status"]})
     return rows
 
@@ -354,7 +369,7 @@ def fault_in(records: Sequence[object], columns: Sequence[Column]) -> str | None
 ADDED_LATER = {
     "peak_memory_bytes", "peak_device_bytes", "bytes_per_iter", "operations_per_iter", "work_class", "limited_by",
     "limit_note", "cold_ns_per_iter", "hot_ns_per_iter", "host_ns_per_iter", "sm_clock_mhz", "cycles_per_iter",
-    "stopped_by", *(name for name, _, _ in EXTENT_COLUMNS),
+    "stopped_by", "doubt", "failed", *(name for name, _, _ in EXTENT_COLUMNS),
 }  # fmt: skip
 """Columns that runs of an earlier gdbench lack; there they are missing in every row."""
 

@@ -260,7 +260,7 @@ def _timing_of(timed: Timed) -> tuple[str, bool, str]:
         return "no number", True, outcome.reason
     if isinstance(outcome, Timing):
         # A flagged number is one that a reader is told not to believe.
-        return (Outcome.FLAGGED.value, True, outcome.note) if outcome.flags else ("passed", False, outcome.note)
+        return (Outcome.FLAGGED.value, True, outcome.doubt) if outcome.flags else ("passed", False, outcome.note)
     reason = outcome.reason if isinstance(outcome, Rejected) else f"{outcome.status}: {outcome.message}"
     return Outcome.REJECTED_WHEN_TIMED.value, True, reason
 
@@ -282,7 +282,7 @@ def control_row(variant: Variant, seen: Seen, timed: Timed | None) -> Row:
     verdict, outcome = seen.proved.verdict, None if timed is None else timed.outcome
     came, expected, evidence = verdict.finding.status.value, verdict.proved, verdict.finding.evidence
     if verdict.proved and isinstance(outcome, Timing) and outcome.flags:
-        came, expected, evidence = Outcome.FLAGGED.value, False, outcome.note
+        came, expected, evidence = Outcome.FLAGGED.value, False, outcome.doubt
     elif verdict.proved and isinstance(outcome, Rejected | Failure):
         reason = outcome.reason if isinstance(outcome, Rejected) else outcome.message
         came, expected, evidence = Outcome.REJECTED_WHEN_TIMED.value, False, reason

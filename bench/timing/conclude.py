@@ -84,7 +84,6 @@ def conclude(
     setup_ns = max(0.0, statistics.fmean(each.setup_ns for each in found.counting))
     dispersion = spread([each.slope_ns for each, _ in found.usable])
     remarks = (
-        *doubts.values(),
         *found.remarks(),
         note(slopes=found.slopes_ns, dispersion=dispersion, queue_share=queue_share),
     )
@@ -106,6 +105,7 @@ def conclude(
         threads=threads,
         note="; ".join(remark for remark in remarks if remark),
         flags=tuple(doubts),
+        doubt="; ".join(doubts.values()),
         stopped_by=_stop(narrow=enough and not wide, out_of_time=out_of_time),
     )
 

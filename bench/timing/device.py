@@ -160,7 +160,7 @@ class DeviceWatch:
     def _timing(self, timing: Timing) -> Timing:
         sm_mhz = self.clocks.median_mhz()
         used = {} if not self._unused else {Flag.DEVICE: f"did not use the device: {', '.join(sorted(self._unused))}"}
-        remarks = (timing.note, *used.values(), self.clocks.note(), *self.remarks)
+        remarks = (timing.note, self.clocks.note(), *self.remarks)
         return replace(
             timing,
             cold_ns_per_iter=self._median("cold_ns"),
@@ -171,6 +171,7 @@ class DeviceWatch:
             peak_device_bytes=self.peak_bytes,
             discarded=timing.discarded + self.clocks.discards,
             flags=(*timing.flags, *used),
+            doubt="; ".join(filter(None, (timing.doubt, *used.values()))),
             note="; ".join(remark for remark in remarks if remark),
         )
 

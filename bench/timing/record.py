@@ -61,8 +61,9 @@ class Timing:
         n_small: iterations of the short calls.
         n_large: iterations of the long calls.
         threads: threads that the worker's array library may use.
-        note: the noise and the flags, named in words; empty when quiet.
+        note: the noise, named in words; empty when quiet.
         flags: why the number may not be the cost of iterating; empty for an honest variant.
+        doubt: the same in words, with figures.
         stopped_by: why no more launches were made.
 
     Raises:
@@ -86,6 +87,7 @@ class Timing:
     threads: int
     note: str = ""
     flags: tuple[Flag, ...] = ()
+    doubt: str = ""
     stopped_by: Stop = Stop.LAUNCHES
     limit_ns: float | None = None
     share_of_limit: float | None = None

@@ -9,6 +9,7 @@ from bench.errors import UsageError
 from bench.exit_codes import NOT_AS_EXPECTED, OK
 from bench.rejudge import Rejudged, rejudge, rejudged_document, summary
 from bench.report.history import summary as history_summary
+from bench.report.tables import failed_timings
 from bench.report.terminal import progress, shown
 from bench.runs.costs import costs_fields
 from bench.runs.journal import JOURNAL_NAME, Cells, read_journal
@@ -88,11 +89,12 @@ def _text(kind: str, environment: Mapping[str, Any], cells: Cells) -> str:
         case "junit":
             from bench.report.junit import junit_report
 
-            return junit_report("gdbench run", cells.verdicts)
+            return junit_report("gdbench run", cells.verdicts, failed_timings=failed_timings(cells.timings))
         case "github":
             from bench.report.github import annotations
 
-            return "".join(f"{line}\n" for line in annotations(cells.verdicts))
+            lines = annotations(cells.verdicts, failed_timings=failed_timings(cells.timings))
+            return "".join(f"{line}\n" for line in lines)
         case "github-action-benchmark":
             from bench.report.continuous import github_action_benchmark
 

@@ -13,13 +13,13 @@ from bench.recording import (
     resume_run,
     run_environment,
     start_run,
-    timing_row,
 )
+from bench.report.tables import failed_timings
 from bench.report.terminal import shown
 from bench.report.text import complain
 from bench.runs.costs import costs_fields
 from bench.runs.layout import refuse_unwritable
-from bench.runs.records import Record, run_document
+from bench.runs.records import run_document
 from bench.verbs.ci import tell_ci
 from bench.verbs.shown import code_of, console_of, finishing, launches, planned, proofs, show, write_json
 
@@ -31,7 +31,6 @@ def main(arguments: Arguments) -> int:
         resumed, arguments = Path(arguments.resume), as_started(arguments)
     options = options_of(arguments)
     refuse_unwritable(resumed or Path(arguments.results))
-    failed: list[Record] = []
     # The folder not before the plan is known: a request that cannot be carried out leaves no run unfinished.
     with (
         planned(arguments, options) as (harness, cells),
@@ -44,14 +43,15 @@ def main(arguments: Arguments) -> int:
                 with proofs(arguments, len(cells)) as on_wait:
                     proved = list(record_proofs(harness, cells, folder, on_wait))
                 with launches(arguments, len(proved), options) as on_launch:
-                    for one in record_timings(harness, proved, folder, on_launch):
-                        failed += [timing_row(one)] if one.failed else []
+                    for _ in record_timings(harness, proved, folder, on_launch):
+                        pass
             done, no_page = finish_run(folder, interrupted=bool(interrupted))
         except DiskError:
             # The disk has no room for the tables; the terminal has.
             done = folder.finished_cells()
             show(arguments, done.verdicts, done.timings)
             raise
+    failed = failed_timings(done.timings)
     if no_page is not None:
         complain(no_page)
     show(arguments, done.verdicts, done.timings)

@@ -110,7 +110,7 @@ def show(arguments: Arguments, verdicts: "Sequence[Record]", timings: "Sequence[
     console = console_of(arguments)
     verdict_table(console, verdicts)
     timing_table(console, timings)
-    console.print(summary(verdicts), highlight=False, soft_wrap=True)
+    console.print(summary(verdicts, timings), highlight=False, soft_wrap=True)
 
 
 def console_of(arguments: Arguments) -> "Console":

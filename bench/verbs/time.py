@@ -31,8 +31,7 @@ def main(arguments: Arguments) -> int:
     if not interrupted and not any(one.verdict.proved for one in judged):
         complain("no cell is proved, so nothing was timed; the verdicts say why")
     if arguments.json:
-        document = timings_document(
-            run_environment(options, harness.measure_limits(())), a_row_for_every_cell(verdicts, timings)
-        )
+        rows = a_row_for_every_cell(verdicts, timings, interrupted=bool(interrupted))
+        document = timings_document(run_environment(options, harness.measure_limits(())), rows)
         write_json(arguments.json, document | {"verdicts": verdicts} | costs_fields(timings))
     return INTERRUPTED if interrupted else code_of(verdicts, failed=failed)

@@ -74,8 +74,8 @@ def timed_at(ns: float, *flags: Flag) -> Timed:
         n_small=1,
         n_large=8,
         threads=1,
-        note="a note" if flags else "",
         flags=flags,
+        doubt="a doubt" if flags else "",
     )
     return Timed(proved.cell, timing)
 
@@ -167,7 +167,12 @@ def proved_of(timed: Timed) -> Proved:
 def replace_timing(timed: Timed, ns: float, flags: tuple[Flag, ...]) -> Timed:
     assert isinstance(timed.outcome, Timing)
     changed = replace(
-        timed.outcome, ns_per_iter=ns, ci_low=0.98 * ns, ci_high=1.02 * ns, flags=flags, note="a note" if flags else ""
+        timed.outcome,
+        ns_per_iter=ns,
+        ci_low=0.98 * ns,
+        ci_high=1.02 * ns,
+        flags=flags,
+        doubt="a doubt" if flags else "",
     )
     return Timed(timed.cell, changed)
 

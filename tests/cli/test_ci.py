@@ -111,7 +111,14 @@ def test_a_run_whose_timing_failed_is_not_green(tmp_path: Path, monkeypatch: pyt
     junit = tmp_path / "junit.xml"
     code = code_of(["run", "numpy-analytic", *LINE, "-q", "-o", str(tmp_path / "results"), "--junit", str(junit)])
     assert code == NOT_AS_EXPECTED
-    assert outcomes(junit) == [("numpy-analytic", []), ("numpy-analytic", ["failure"])]
+    told = [("numpy-analytic", []), ("numpy-analytic", ["failure"])]
+    assert outcomes(junit) == told
+    # A report that is made later tells the same.
+    [folder] = (tmp_path / "results").iterdir()
+    assert code_of(["report", str(folder), "--format", "junit", "--output", str(junit)]) == 0
+    assert outcomes(junit) == told
+    assert code_of(["report", str(folder), "--format", "github", "--output", str(junit)]) == 0
+    assert "a timed answer is not gradient descent" in junit.read_text()
 
 
 def test_a_run_without_timings_has_nothing_to_follow(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,6 +12,9 @@ from rich.console import Console
 
 from bench.problems.named import Entry
 from bench.report import tables, terminal
+from bench.report.continuous import github_action_benchmark
+from bench.report.html import html_report
+from bench.report.markdown import markdown_report
 from bench.report.text import printable
 from bench.variants.contract import Variant
 
@@ -101,6 +104,34 @@ def test_cpu_stands_beside_cuda_with_the_ratio(timings_on_two_devices: list[Row]
     assert re.search(r"^problem +variant +cpu +cuda +cpu/cuda$", text, re.MULTILINE)
     assert re.search(r"^ +torch-bmm +\S+ ±\S+ µs +\S+ ±\S+ µs +0\.\d\dx$", text, re.MULTILINE)
     assert re.search(r"^ +numpy-analytic +\S+ ±\S+ µs *$", text, re.MULTILINE)
+
+
+def test_a_doubtful_time_is_never_the_fastest_and_says_why(timings: list[Row], make_timing: Callable[..., Row]) -> None:
+    doubt = "set-up is 97 % of the largest call"
+    cheat = make_timing("cheat", "line-4", "cpu", "float64", 900.0, doubt=doubt)
+    noisy = [row | {"note": f"launches differ by {number} %"} for number, row in enumerate(timings)]
+    for rows in ([*noisy, cheat], [row for row in [*noisy, cheat] if row["dtype"] == "float64"]):
+        assert ("cheat", "line-4", "cpu", "float64") not in tables.marked_fastest(rows)
+        text = drawn(lambda console, rows=rows: terminal.timing_table(console, rows))  # type: ignore[misc]
+        assert re.search(r"900 ±\d+ ns \?", text)
+        assert doubt in text
+        assert tables.DOUBTS_TITLE in text
+        assert re.search(r"^line-4 +numpy-matmul +2\.07 ±0\.06 µs ★", text, re.MULTILINE)
+    for page in (html_report({}, [], [*noisy, cheat], []), markdown_report({}, [], [*noisy, cheat])):
+        assert doubt in page
+    assert doubt in github_action_benchmark([cheat])
+
+
+def test_what_failed_while_it_was_timed_stands_apart_from_noise(make_timing: Callable[..., Row]) -> None:
+    failed, void = (
+        make_timing(name, "line-4", "cpu", "float64", 1.0, failed=failed, note=note) | {"ns_per_iter": None}
+        for name, failed, note in (("crash", True, "exited with code 3"), ("noise", False, "the machine is too busy"))
+    )
+    text = drawn(lambda console: terminal.timing_table(console, [void, failed]))
+    assert text.index(tables.FAILED_TITLE) < text.index("exited with code 3") < text.index("Not timed")
+    assert terminal.summary([], [void, failed]).endswith("; 1 failed while timed")
+    for page in (html_report({}, [], [void, failed], []), markdown_report({}, [], [void, failed])):
+        assert page.index(tables.FAILED_TITLE) < page.index("exited with code 3")
 
 
 def test_no_timings_print_nothing() -> None:

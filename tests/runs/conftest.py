@@ -85,6 +85,8 @@ def timing_row() -> Callable[..., Row]:
             "cycles_per_iter": None,
             "peak_device_bytes": None,
             "note": "",
+            "doubt": "",
+            "failed": False,
         }
         return row | changes
 

@@ -92,6 +92,8 @@ TIMING_FIELDS = [
     "cycles_per_iter",
     "peak_device_bytes",
     "note",
+    "doubt",
+    "failed",
 ]
 ITERATE_FIELDS = ["variant", "problem", "device", "dtype", "probe", "n", "component", "observed", "exact", "bound"]
 
@@ -162,7 +164,7 @@ def test_a_timing_is_flattened_in_column_order(
 ) -> None:
     expected = timing_row()
     extents = dict(zip(EXTENTS, (100, 5, 3, 1), strict=True))
-    own = {name: value for name, value in expected.items() if name not in (*VERDICT_FIELDS[:6], *EXTENTS)}
+    own = {name: value for name, value in expected.items() if name not in (*VERDICT_FIELDS[:6], *EXTENTS, "failed")}
     row = timing_record(Timing(verdict=ProvedVerdict(verdict()), **own), Shape.of(find("gaussian").problem))
     assert list(row) == TIMING_FIELDS
     assert row == expected | extents
@@ -182,6 +184,8 @@ def test_a_cell_that_could_not_be_timed_has_its_names_and_a_note_and_no_number()
         "device": "cpu",
         "dtype": "float64",
         "note": "the machine was busy",
+        "doubt": "",
+        "failed": False,
     }
 
 

@@ -151,7 +151,7 @@ def test_a_worker_whose_device_outran_the_judges_clock_is_not_believed() -> None
 def test_a_cell_that_did_not_use_its_device_is_flagged(device: Device, reason: str) -> None:
     timing = timing_of(device)
     assert timing.flags == (Flag.DEVICE,)
-    assert timing.note == f"did not use the device: {reason}"
+    assert (timing.doubt, timing.note) == (f"did not use the device: {reason}", "")
 
 
 def test_without_a_profiler_the_note_says_so() -> None:

@@ -481,7 +481,7 @@ def test_drift_is_named() -> None:
 def test_setup_that_hides_the_slope_is_flagged() -> None:
     timing = timing_of(Machine(setup_ns=5_000_000.0))
     assert timing.ns_per_iter == pytest.approx(6_000, rel=0.02)
-    assert "of the largest call" in timing.note
+    assert "of the largest call" in timing.doubt
     assert timing.flags == (Flag.SETUP,)
 
 
@@ -496,7 +496,7 @@ def test_setup_that_hides_the_slope_is_flagged() -> None:
 def test_what_the_kernel_knows_of_the_worker_is_flagged(machine: Machine, flag: Flag) -> None:
     timing = timing_of(machine)
     assert timing.flags == (flag,)
-    assert timing.note
+    assert timing.doubt
     [(_, believed)] = time_cells([machine.job()], seed=1, budget=GENEROUS, mechanisms=all_but(Mechanism.PROCESSOR_TIME))
     assert isinstance(believed, Timing)
     assert believed.flags == ()

@@ -49,6 +49,8 @@ COLUMNS = [
     "cycles_per_iter",
     "peak_device_bytes",
     "note",
+    "doubt",
+    "failed",
 ]
 
 
