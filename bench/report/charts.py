@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from bench.report import figures, history, tables
+from bench.report import figures, history, tables, times
 from bench.report.paper import (
     CHARACTER,
     DARK,
@@ -69,7 +69,7 @@ def timing_drawings(timings: Sequence[Record]) -> list[Drawing]:
         points = [_timing_point(timing, least, most) for timing in rows]
         charts = [_timing_chart(points, lanes, (least, most), (margin, column), paper) for paper in (LIGHT, DARK)]
         light, dark = map(data_uri, charts)
-        spoken = "; ".join(f"{row['variant']} {tables.lane(row)} {tables.time_words(row)}" for row in rows)
+        spoken = "; ".join(f"{row['variant']} {tables.lane(row)} {times.time_words(row)}" for row in rows)
         drawings.append(Drawing(problem, f"Time of one iteration on {problem}: {spoken}", light, dark))
     return drawings
 

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 from bench.errors import UsageError
 from bench.report.figures import duration_with_margin, is_absent, margin
-from bench.report.tables import Record, key, timed
+from bench.report.tables import Record, key
 from bench.report.text import printable
+from bench.report.times import timed
 from bench.runs.strict_json import to_json
 
 _LONGEST_NAME = 500

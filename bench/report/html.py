@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.report import charts, cost_charts, costs, figures, history, paper, tables
+from bench.report import charts, cost_charts, costs, figures, history, paper, tables, times
 from bench.report.tables import Record
 from bench.report.text import printable
 
@@ -30,7 +30,7 @@ def html_report(
     Raises:
         UnavailableError: jinja2, altair or vl-convert is not installed.
     """
-    failed, untimed, timings = tables.failed(timings), tables.untimed(timings), tables.timed(timings)
+    failed, untimed, timings = times.failed(timings), times.untimed(timings), times.timed(timings)
     story, sized = charts.story_of(verdicts, iterates), costs.told(timings)
     return _page(
         "page.html.j2",
@@ -45,11 +45,11 @@ def html_report(
         story_labels=[tables.label(story.proved), tables.label(story.wrong)] if story else [],
         timing_drawings=charts.timing_drawings(timings),
         legend=[(lane, paper.MARKS[index % len(paper.MARKS)][1]) for index, lane in enumerate(tables.lanes(timings))],
-        timing_grids=tables.timing_grids(timings),
-        ratio_grids=tables.ratio_grids(timings),
-        limit_grids=tables.limit_grids(timings),
-        limits_legend=tables.LIMITS_LEGEND,
-        limit_notes=tables.limit_notes(timings),
+        timing_grids=times.timing_grids(timings),
+        ratio_grids=times.ratio_grids(timings),
+        limit_grids=times.limit_grids(timings),
+        limits_legend=times.LIMITS_LEGEND,
+        limit_notes=times.limit_notes(timings),
         cost_drawings=cost_charts.cost_drawings(sized.found),
         cost_listings=sized.listings,
         cost_headings=costs.HEADINGS,
@@ -59,12 +59,12 @@ def html_report(
         costs_legend=costs.LEGEND,
         overtakings=sized.overtakings,
         no_curve=sized.unknown,
-        fastest_legend=tables.FASTEST_LEGEND if tables.marked_fastest(timings) else "",
-        doubts=tables.doubts(timings),
-        doubts_title=tables.DOUBTS_TITLE,
-        notes=tables.notes(timings),
+        fastest_legend=times.FASTEST_LEGEND if times.marked_fastest(timings) else "",
+        doubts=times.doubts(timings),
+        doubts_title=times.DOUBTS_TITLE,
+        notes=times.notes(timings),
         failed=failed,
-        failed_title=tables.FAILED_TITLE,
+        failed_title=times.FAILED_TITLE,
         untimed=untimed,
         environment=tables.flattened(environment),
     )

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from bench.report import costs, history, tables
+from bench.report import costs, history, tables, times
 from bench.report.cases import ratio_words
 from bench.report.tables import Grid, Group, Record
 from bench.report.text import markdown
@@ -26,24 +26,24 @@ def markdown_report(
         timings: rows of the timings, those without a time included; may be empty.
         comparisons: rows of the comparisons; those that are not as expected come first.
     """
-    failed, untimed, timings = tables.failed(timings), tables.untimed(timings), tables.timed(timings)
+    failed, untimed, timings = times.failed(timings), times.untimed(timings), times.timed(timings)
     sections = ["## gdbench", f"**{markdown(tables.summary(verdicts))}**"]
     sections += _groups("Not as expected", tables.unexpected(verdicts), show_expected=True)
-    sections += _groups(tables.FAILED_TITLE, failed)
+    sections += _groups(times.FAILED_TITLE, failed)
     sections += _comparisons(comparisons)
     sections += _grids("Verdicts", tables.verdict_grids(verdicts))
     sections += _groups("Not done", tables.declined(verdicts))
-    sections += _grids("Time per iteration", [*tables.timing_grids(timings), *tables.ratio_grids(timings)])
-    if tables.marked_fastest(timings):
-        sections.append(markdown(tables.FASTEST_LEGEND))
-    sections += _groups(tables.DOUBTS_TITLE, tables.doubts(timings))
-    limits = tables.limit_grids(timings)
+    sections += _grids("Time per iteration", [*times.timing_grids(timings), *times.ratio_grids(timings)])
+    if times.marked_fastest(timings):
+        sections.append(markdown(times.FASTEST_LEGEND))
+    sections += _groups(times.DOUBTS_TITLE, times.doubts(timings))
+    limits = times.limit_grids(timings)
     sections += _grids("Share of the machine's limit", limits)
     if limits:
-        sections.append(markdown(tables.LIMITS_LEGEND))
-    sections += _groups("What binds", tables.limit_notes(timings))
+        sections.append(markdown(times.LIMITS_LEGEND))
+    sections += _groups("What binds", times.limit_notes(timings))
     sections += _costs(timings)
-    sections += _groups("Noise", tables.notes(timings))
+    sections += _groups("Noise", times.notes(timings))
     sections += _groups("Proved and not timed", untimed)
     if environment:
         sections += ["### Environment", _table(("", ""), tables.flattened(environment))]

@@ -1,7 +1,7 @@
 """What every face shows, before one of them draws it: grids of cells, groups of reasons, the summary."""
 
 from collections import Counter, defaultdict
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -21,15 +21,6 @@ _SYMBOLS = {"proved": "✓", "unsupported": "–", "unavailable": "–", "void":
 _FAULT_SYMBOL = "✗"
 # What nobody remarks on when it is expected; of every other status the label says that it was.
 _QUIET = frozenset({"proved", "unsupported", "unavailable", "void"})
-FASTEST, DOUBTFUL = "★", "?"
-DOUBTS_TITLE = f"Doubtful ({DOUBTFUL}): perhaps not the cost of iterating"
-FAILED_TITLE = "Failed while timed"
-LIMITS_TITLE = "share of the machine's limit"
-LIMITS_LEGEND = (
-    "The least time that this machine needs for an iteration, over the time it took; and what binds: memory (reading), "
-    "arithmetic, latency (operations that wait for each other), launch, or dispatch (Python and calls of the library)"
-)
-FASTEST_LEGEND = f"{FASTEST} the fastest on its problem, and those whose intervals overlap its own"
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,127 +148,16 @@ def verdict_grids(verdicts: Sequence[Record]) -> list[Grid]:
     """One grid for each device and dtype; those that say the same are one grid with both in its title."""
     by_lane: dict[str, dict[tuple[str, str], Shown]] = defaultdict(dict)
     for verdict in verdicts:
-        by_lane[lane(verdict)][_place(verdict)] = Shown(label_words(verdict), _tone(verdict), str(verdict["evidence"]))
+        by_lane[lane(verdict)][place(verdict)] = Shown(label_words(verdict), _tone(verdict), str(verdict["evidence"]))
     alike: dict[tuple[object, ...], list[str]] = defaultdict(list)
     for title, cells in by_lane.items():
         alike[tuple((place, shown.words, shown.tone) for place, shown in sorted(cells.items()))].append(title)
-    return [_grid(verdicts, " · ".join(titles), by_lane[titles[0]]) for titles in alike.values()]
-
-
-def timed(timings: Sequence[Record]) -> list[Record]:
-    """The rows that have a time."""
-    return [timing for timing in timings if not figures.is_absent(timing["ns_per_iter"])]
-
-
-def untimed(timings: Sequence[Record]) -> list[Group]:
-    """The proved cells that the machine was too busy to time, with the reason; the same reason once."""
-    return notes([row for row in timings if figures.is_absent(row["ns_per_iter"]) and not _failed(row)])
-
-
-def failed_timings(timings: Sequence[Record]) -> list[Record]:
-    """The rows of proved cells that failed while they were timed."""
-    return [row for row in timings if figures.is_absent(row["ns_per_iter"]) and _failed(row)]
-
-
-def failed(timings: Sequence[Record]) -> list[Group]:
-    """Those, with the reason; the same reason once."""
-    return notes(failed_timings(timings))
-
-
-def doubts(timings: Sequence[Record]) -> list[Group]:
-    """Why a time may not be the cost of iterating; the same reason once."""
-    return _worded((timing, timing.get("doubt")) for timing in timings)
-
-
-def timing_grids(timings: Sequence[Record]) -> list[Grid]:
-    """One grid of times for each device and dtype, the fastest of each problem marked."""
-    fastest = marked_fastest(timings)
-    by_lane: dict[str, dict[tuple[str, str], Shown]] = defaultdict(dict)
-    for timing in timings:
-        detail = f"{figures.interval(timing['ci_low'], timing['ci_high'])}, 95 % over {timing['launches']} launches"
-        detail = "; ".join(filter(None, (detail, doubt_of(timing), timing["note"])))
-        words, tone = marked_time(timing, fastest)
-        by_lane[lane(timing)][_place(timing)] = Shown((words,), tone, detail)
-    return [_grid(timings, title, cells) for title, cells in by_lane.items()]
-
-
-def ratio_grids(timings: Sequence[Record]) -> list[Grid]:
-    """One grid for each dtype and each device beside the CPU: the CPU's time over the device's."""
-    times = {key(timing): float(timing["ns_per_iter"]) for timing in timings}
-    grids = []
-    for dtype in distinct(timings, "dtype"):
-        for device in devices(timings)[1:]:
-            cells = {
-                place: Shown((figures.ratio(times[*place, "cpu", dtype] / times[*place, device, dtype]),), "plain")
-                for place in dict.fromkeys(map(_place, timings))
-                if (*place, "cpu", dtype) in times and times.get((*place, device, dtype))
-            }
-            if cells:
-                grids.append(_grid(timings, f"cpu/{device} {dtype}", cells))
-    return grids
-
-
-def limit_grids(timings: Sequence[Record]) -> list[Grid]:
-    """One grid for each device and dtype: the limit's share of each time, and what binds; none where not measured."""
-    by_lane: dict[str, dict[tuple[str, str], Shown]] = defaultdict(dict)
-    for timing in timings:
-        if not figures.is_absent(timing.get("limit_ns")):
-            share = figures.percent(timing["share_of_limit"])
-            words = (f"{share} {timing['limited_by']}",)
-            limit = f"limit {figures.duration(timing['limit_ns'])}, {timing['work_class']}"
-            by_lane[lane(timing)][_place(timing)] = Shown(words, "plain", f"{timing['limit_note']}; {limit}")
-    return [_grid(timings, title, cells) for title, cells in by_lane.items()]
-
-
-def limit_notes(timings: Sequence[Record]) -> list[Group]:
-    """What binds each cell, in words; the same words once."""
-    return _worded((timing, timing.get("limit_note")) for timing in timings)
+    return [grid_of(verdicts, " · ".join(titles), by_lane[titles[0]]) for titles in alike.values()]
 
 
 def devices(records: Sequence[Record]) -> tuple[str, ...]:
     """The devices that occur, the CPU first."""
     return tuple(sorted(distinct(records, "device"), key=lambda device: device != "cpu"))
-
-
-def time_words(timing: Record) -> str:
-    """The time of one iteration, and how far the farther end of its interval is."""
-    return figures.duration_with_margin(timing["ns_per_iter"], timing["ci_low"], timing["ci_high"])
-
-
-def marked_fastest(timings: Sequence[Record]) -> frozenset[Key]:
-    """The cells that nothing is faster than, for each problem, device and dtype.
-
-    Where intervals overlap, nobody knows which is faster; all of them are marked. None is that is doubtful.
-    """
-    columns: dict[tuple[str, ...], list[Record]] = defaultdict(list)
-    for timing in timings:
-        if not doubt_of(timing):
-            columns[key(timing)[1:]].append(timing)
-    marked = set()
-    for column in columns.values():
-        best = min(column, key=lambda timing: float(timing["ns_per_iter"]))
-        if len(column) > 1:
-            marked |= {key(timing) for timing in column if timing is best or timing["ci_low"] <= best["ci_high"]}
-    return frozenset(marked)
-
-
-def marked_time(timing: Record, fastest: Container[Key]) -> tuple[str, Tone]:
-    """The time of one iteration with its margin and its mark, and the tone of both."""
-    if doubt_of(timing):
-        return f"{time_words(timing)} {DOUBTFUL}", "declined"
-    return (f"{time_words(timing)} {FASTEST}", "fastest") if key(timing) in fastest else (time_words(timing), "plain")
-
-
-def doubt_of(timing: Record) -> str:
-    """Why a time may not be the cost of iterating; empty where there is no doubt, or none was recorded."""
-    doubt = timing.get("doubt")
-    return "" if not doubt or figures.is_absent(doubt) else str(doubt)
-
-
-def _failed(timing: Record) -> bool:
-    # Read from a table, it may be NumPy's, or missing.
-    failed = timing.get("failed")
-    return failed is not None and not figures.is_absent(failed) and bool(failed)
 
 
 def key(record: Record) -> Key:
@@ -316,11 +196,6 @@ def declined(verdicts: Sequence[Record]) -> list[Group]:
     return _groups(verdict for verdict in verdicts if verdict["as_expected"] and verdict["status"] in quiet)
 
 
-def notes(timings: Sequence[Record]) -> list[Group]:
-    """What is to be said of the noise; the same note once."""
-    return _worded((timing, timing["note"]) for timing in timings)
-
-
 def flattened(environment: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
     """The environment as names and values, inner names after their outer ones.
 
@@ -339,7 +214,8 @@ def flattened(environment: Mapping[str, Any], prefix: str = "") -> list[tuple[st
     return rows
 
 
-def _worded(said: Iterable[tuple[Record, object]]) -> list[Group]:
+def worded(said: Iterable[tuple[Record, object]]) -> list[Group]:
+    """Groups of the records of which the same is said; nothing of those with empty words."""
     rows: dict[str, list[Record]] = defaultdict(list)
     for record, words in said:
         if words and not figures.is_absent(words):
@@ -373,7 +249,7 @@ def _where(records: Sequence[Record]) -> tuple[str, ...]:
     )
 
 
-def _grid(records: Sequence[Record], title: str, cells: Mapping[tuple[str, str], Shown]) -> Grid:
+def grid_of(records: Sequence[Record], title: str, cells: Mapping[tuple[str, str], Shown]) -> Grid:
     """Rows and columns in the order of all records, those alone that have a cell."""
     variants, problems = {variant for variant, _ in cells}, {problem for _, problem in cells}
     return Grid(
@@ -403,5 +279,6 @@ def _alternatives(verdict: Record) -> list[str]:
     return [] if found is None or figures.is_absent(found) else [str(cause) for cause in found]
 
 
-def _place(record: Record) -> tuple[str, str]:
+def place(record: Record) -> tuple[str, str]:
+    """Its row and its column in a grid."""
     return str(record["variant"]), str(record["problem"])

@@ -14,7 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.table import Table
 from rich.text import Text
 
-from bench.report import costs, figures, history, tables
+from bench.report import costs, figures, history, tables, times
 from bench.report.tables import Grid, Group, Record, Tone
 from bench.report.text import drop_output, encodable, printable
 
@@ -49,23 +49,23 @@ def verdict_table(console: Console, verdicts: Sequence[Record]) -> None:
 
 def summary(verdicts: Sequence[Record], timings: Sequence[Record] = ()) -> str:
     """How many cells came out how, in one line."""
-    n_failed = len(tables.failed_timings(timings))
+    n_failed = len(times.failed_timings(timings))
     failed = f"; {n_failed} failed while timed" if n_failed else ""
     return f"{printable(tables.summary(verdicts))}{failed}"
 
 
 def timing_table(console: Console, timings: Sequence[Record]) -> None:
     """Print the time of one iteration of every cell; with the ratio where it ran on the CPU and beside it."""
-    failed, untimed, timings = tables.failed(timings), tables.untimed(timings), tables.timed(timings)
+    failed, untimed, timings = times.failed(timings), times.untimed(timings), times.timed(timings)
     if timings:
         _print_timings(console, timings)
-    _print_groups(console, tables.FAILED_TITLE, failed, "bad")
+    _print_groups(console, times.FAILED_TITLE, failed, "bad")
     _print_groups(console, "Not timed", untimed, "declined")
 
 
 def _print_timings(console: Console, timings: Sequence[Record]) -> None:
     if len(tables.devices(timings)) == 1:
-        grids = [_grid_table(console, grid, "per iteration", one_line=True) for grid in tables.timing_grids(timings)]
+        grids = [_grid_table(console, grid, "per iteration", one_line=True) for grid in times.timing_grids(timings)]
         if all(_fits(console, grid) for grid in grids):
             _print_tables(console, *grids)
         else:
@@ -74,14 +74,14 @@ def _print_timings(console: Console, timings: Sequence[Record]) -> None:
         for dtype in dict.fromkeys(str(timing["dtype"]) for timing in timings):
             alike = [timing for timing in timings if timing["dtype"] == dtype]
             _print_tables(console, _ranking_table(console, alike, dtype, "device"))
-    if tables.marked_fastest(timings):
-        console.print(shown(console, tables.FASTEST_LEGEND, "dim"))
+    if times.marked_fastest(timings):
+        console.print(shown(console, times.FASTEST_LEGEND, "dim"))
         console.print()
-    _print_groups(console, tables.DOUBTS_TITLE, tables.doubts(timings), "bad")
+    _print_groups(console, times.DOUBTS_TITLE, times.doubts(timings), "bad")
     _print_limits(console, timings)
     _print_costs(console, timings)
     noisy = sorted((row for row in timings if row["note"]), key=lambda row: -float(row["dispersion"] or 0.0))
-    _print_groups(console, "Noise", tables.notes(noisy[:_NOTES_SHOWN]), "declined")
+    _print_groups(console, "Noise", times.notes(noisy[:_NOTES_SHOWN]), "declined")
     if len(noisy) > _NOTES_SHOWN:
         more = f"These were the noisiest; {len(noisy) - _NOTES_SHOWN} more have a note in the timings."
         console.print(shown(console, more, "dim"))
@@ -89,14 +89,14 @@ def _print_timings(console: Console, timings: Sequence[Record]) -> None:
 
 
 def _print_limits(console: Console, timings: Sequence[Record]) -> None:
-    grids = tables.limit_grids(timings)
+    grids = times.limit_grids(timings)
     for grid in grids:
-        table = _grid_table(console, grid, tables.LIMITS_TITLE, one_line=True)
+        table = _grid_table(console, grid, times.LIMITS_TITLE, one_line=True)
         _print_tables(console, table if _fits(console, table) else _outcome_table(console, grid))
     if grids:
-        console.print(shown(console, tables.LIMITS_LEGEND, "dim"))
+        console.print(shown(console, times.LIMITS_LEGEND, "dim"))
         console.print()
-    notes = tables.limit_notes(timings)
+    notes = times.limit_notes(timings)
     if len(notes) <= _LIMIT_NOTES_SHOWN:
         _print_groups(console, "What binds", notes, "declined")
 
@@ -298,7 +298,7 @@ def _ranking_table(
     """One row for each problem and variant, the fastest first, a column for each device or each dtype."""
     columns = tables.devices(timings) if across == "device" else tables.distinct(timings, "dtype")
     compared = columns[1:] if columns[0] == "cpu" else ()
-    fastest = tables.marked_fastest(timings)
+    fastest = times.marked_fastest(timings)
     table = _table(console, f"{title}, per iteration")
     for heading in ("problem", "variant"):
         table.add_column(heading, overflow="fold")
@@ -314,12 +314,12 @@ def _ranking_table(
     for problem, variants in rows.items():
         ranked = sorted(variants.items(), key=lambda row: (_is_doubtful(row[1]), _least(row[1])))
         for rank, (variant, cells) in enumerate(ranked):
-            times = [_time(console, cells.get(column), fastest) for column in columns]
+            drawn = [_time(console, cells.get(column), fastest) for column in columns]
             ratios = [_ratio(cells.get("cpu"), cells.get(column)) for column in compared]
             if len(columns) == 1:
                 ratios = [figures.ratio(_least(cells) / _least(ranked[0][1]))]
             name = shown(console, "" if rank else problem)
-            table.add_row(name, shown(console, variant), *times, *(shown(console, words) for words in ratios))
+            table.add_row(name, shown(console, variant), *drawn, *(shown(console, words) for words in ratios))
         table.add_section()
     return table
 
@@ -327,11 +327,11 @@ def _ranking_table(
 def _time(console: Console, timing: Record | None, fastest: Container[tables.Key]) -> Text:
     if timing is None:
         return shown(console, "")
-    return _toned(console, *tables.marked_time(timing, fastest))
+    return _toned(console, *times.marked_time(timing, fastest))
 
 
 def _is_doubtful(cells: Mapping[str, Record]) -> bool:
-    return any(map(tables.doubt_of, cells.values()))
+    return any(map(times.doubt_of, cells.values()))
 
 
 def _least(cells: Mapping[str, Record]) -> float:

@@ -9,8 +9,8 @@ from bench.errors import UsageError
 from bench.exit_codes import NOT_AS_EXPECTED, OK
 from bench.rejudge import Rejudged, rejudge, rejudged_document, summary
 from bench.report.history import summary as history_summary
-from bench.report.tables import failed_timings
 from bench.report.terminal import progress, shown
+from bench.report.times import failed_timings
 from bench.runs.costs import costs_fields
 from bench.runs.journal import JOURNAL_NAME, Cells, read_journal
 from bench.runs.layout import latest_run, read_run_file

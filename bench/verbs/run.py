@@ -14,9 +14,9 @@ from bench.recording import (
     run_environment,
     start_run,
 )
-from bench.report.tables import failed_timings
 from bench.report.terminal import shown
 from bench.report.text import complain
+from bench.report.times import failed_timings
 from bench.runs.costs import costs_fields
 from bench.runs.layout import refuse_unwritable
 from bench.runs.records import run_document

@@ -14,7 +14,7 @@ for needed in ("jinja2", "altair", "vl_convert"):
     pytest.importorskip(needed, reason=f"{needed} is not installed: pip install 'gdbench[html]'")
 
 from bench.errors import UnavailableError
-from bench.report import charts, paper, tables
+from bench.report import charts, paper, tables, times
 from bench.report.html import html_report
 
 Row = dict[str, Any]
@@ -90,7 +90,7 @@ def test_the_page_holds_every_cell_and_every_time(
             labels = [tables.label(row) for row in mine if row["dtype"] == "float64"]
             assert (name, *labels) in rows
     cells = [cell.removesuffix(" ★") for row in reader.rows for cell in row]
-    assert all(tables.time_words(row) in cells for row in few_problems)
+    assert all(times.time_words(row) in cells for row in few_problems)
     assert "All 216 cells are as expected" in " ".join(reader.text)
     assert "2.13.0" in reader.text
 

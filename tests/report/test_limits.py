@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from bench.report import tables, terminal
+from bench.report import terminal, times
 from bench.report.html import html_report
 from bench.report.markdown import markdown_report
 
@@ -55,8 +55,8 @@ def test_a_narrow_terminal_lists_the_cells(limited: list[Row]) -> None:
 
 def test_timings_of_an_earlier_run_have_no_such_section(make_timing: Callable[..., Row]) -> None:
     old = [make_timing("numpy-analytic", "norris", "cpu", "float64", 6_000.0)]
-    assert tables.limit_grids(old) == []
-    assert tables.limit_notes(old) == []
+    assert times.limit_grids(old) == []
+    assert times.limit_notes(old) == []
     assert "limit" not in printed(old, 100)
     assert "limit" not in markdown_report({}, [], old)
 

@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from bench.report import tables
+from bench.report import tables, times
 from bench.report.markdown import markdown_report
 
 Row = dict[str, Any]
@@ -24,8 +24,8 @@ def test_the_report_holds_every_cell(
         for dtype in ("float64", "float32"):
             timed = [row for row in timings_on_two_devices if row["variant"] == name and row["dtype"] == dtype]
             for device in {row["device"] for row in timed}:
-                times = [tables.time_words(row) for row in timed if row["device"] == device]
-                assert any([cell.removesuffix(" ★") for cell in row[1:]] == times for row in rows if row[0] == name)
+                words = [times.time_words(row) for row in timed if row["device"] == device]
+                assert any([cell.removesuffix(" ★") for cell in row[1:]] == words for row in rows if row[0] == name)
     expected = ["✗ scale.sum 4.00x (expected)"] * 2 + ["– unsupported", "✗ scale.sum 36.0x (expected)"]
     assert ("numpy-dot-mean", *expected, "– unsupported", "– unsupported") in rows
     assert "**cpu/cuda float64**" in text

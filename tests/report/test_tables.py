@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from bench.proof.verdict import Status
-from bench.report import tables
+from bench.report import tables, times
 
 Row = dict[str, Any]
 
@@ -63,7 +63,7 @@ def test_every_cell_has_its_place(verdicts_on_two_devices: list[Row]) -> None:
 
 
 def test_a_grid_has_no_empty_rows_or_columns(timings: list[Row]) -> None:
-    (grid,) = tables.timing_grids([row for row in timings if row["problem"] == "batch" and row["dtype"] == "float64"])
+    (grid,) = times.timing_grids([row for row in timings if row["problem"] == "batch" and row["dtype"] == "float64"])
     assert grid.problems == ("batch",)
     assert grid.variants == ("numpy-analytic", "torch-matmul", "torch-bmm", "numpy-batched")
 
@@ -75,18 +75,18 @@ def test_overlapping_intervals_share_the_mark(make_timing: Callable[..., Row]) -
         make_timing("c", "p", "cpu", "float64", 120.0, ci_low=118.0, ci_high=122.0),
         make_timing("alone", "q", "cpu", "float64", 7.0),
     ]
-    assert {name for name, *_ in tables.marked_fastest(rows)} == {"a", "b"}
+    assert {name for name, *_ in times.marked_fastest(rows)} == {"a", "b"}
 
 
 def test_a_ratio_needs_both_devices(timings_on_two_devices: list[Row]) -> None:
-    times = {tables.key(row): row["ns_per_iter"] for row in timings_on_two_devices}
-    grids = tables.ratio_grids(timings_on_two_devices)
+    took = {tables.key(row): row["ns_per_iter"] for row in timings_on_two_devices}
+    grids = times.ratio_grids(timings_on_two_devices)
     assert [grid.title for grid in grids] == ["cpu/cuda float64", "cpu/cuda float32"]
     assert grids[0].variants == ("torch-manual", "torch-optim", "torch-optim-tensor", "torch-matmul", "torch-bmm")
     cell = ("torch-bmm", "line-4")
-    ratio = times[*cell, "cpu", "float64"] / times[*cell, "cuda", "float64"]
+    ratio = took[*cell, "cpu", "float64"] / took[*cell, "cuda", "float64"]
     assert float(grids[0].cells[cell].text.rstrip("x")) == pytest.approx(ratio, rel=0.02)
-    assert not tables.ratio_grids([row for row in timings_on_two_devices if row["device"] == "cuda"])
+    assert not times.ratio_grids([row for row in timings_on_two_devices if row["device"] == "cuda"])
 
 
 def test_a_reason_is_given_once_with_all_its_cells(verdicts: list[Row]) -> None:

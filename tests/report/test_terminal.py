@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from bench.problems.named import Entry
-from bench.report import tables, terminal
+from bench.report import tables, terminal, times
 from bench.report.continuous import github_action_benchmark
 from bench.report.html import html_report
 from bench.report.markdown import markdown_report
@@ -87,7 +87,7 @@ def test_a_proved_run_has_nothing_to_add(verdicts: list[Row]) -> None:
 @pytest.mark.parametrize("width", [80, 200])
 def test_every_time_is_printed_with_its_margin(timings: list[Row], width: int) -> None:
     text = drawn(lambda console: terminal.timing_table(console, timings), width)
-    words = [tables.time_words(row) for row in timings]
+    words = [times.time_words(row) for row in timings]
     assert all(text.count(time) >= words.count(time) for time in words)
     assert text.count("contention: a processor was waited for 12 % of the time") == 1
 
@@ -111,11 +111,11 @@ def test_a_doubtful_time_is_never_the_fastest_and_says_why(timings: list[Row], m
     cheat = make_timing("cheat", "line-4", "cpu", "float64", 900.0, doubt=doubt)
     noisy = [row | {"note": f"launches differ by {number} %"} for number, row in enumerate(timings)]
     for rows in ([*noisy, cheat], [row for row in [*noisy, cheat] if row["dtype"] == "float64"]):
-        assert ("cheat", "line-4", "cpu", "float64") not in tables.marked_fastest(rows)
+        assert ("cheat", "line-4", "cpu", "float64") not in times.marked_fastest(rows)
         text = drawn(lambda console, rows=rows: terminal.timing_table(console, rows))  # type: ignore[misc]
         assert re.search(r"900 ±\d+ ns \?", text)
         assert doubt in text
-        assert tables.DOUBTS_TITLE in text
+        assert times.DOUBTS_TITLE in text
         assert re.search(r"^line-4 +numpy-matmul +2\.07 ±0\.06 µs ★", text, re.MULTILINE)
     for page in (html_report({}, [], [*noisy, cheat], []), markdown_report({}, [], [*noisy, cheat])):
         assert doubt in page
@@ -128,10 +128,10 @@ def test_what_failed_while_it_was_timed_stands_apart_from_noise(make_timing: Cal
         for name, failed, note in (("crash", True, "exited with code 3"), ("noise", False, "the machine is too busy"))
     )
     text = drawn(lambda console: terminal.timing_table(console, [void, failed]))
-    assert text.index(tables.FAILED_TITLE) < text.index("exited with code 3") < text.index("Not timed")
+    assert text.index(times.FAILED_TITLE) < text.index("exited with code 3") < text.index("Not timed")
     assert terminal.summary([], [void, failed]).endswith("; 1 failed while timed")
     for page in (html_report({}, [], [void, failed], []), markdown_report({}, [], [void, failed])):
-        assert page.index(tables.FAILED_TITLE) < page.index("exited with code 3")
+        assert page.index(times.FAILED_TITLE) < page.index("exited with code 3")
 
 
 def test_no_timings_print_nothing() -> None:
