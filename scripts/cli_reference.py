@@ -40,7 +40,7 @@ of a CSV or Parquet file |
 """
 ONLY_PROBLEMS_CAN_FAIL = f"{OK}, {USAGE}, {HARNESS_FAILED}, {INTERRUPTED}"
 ANY_CODE = f"{OK}, {NOT_AS_EXPECTED}, {USAGE}, {HARNESS_FAILED}, {INTERRUPTED}"
-JUDGING_VERBS = ("verify", "time", "run", "gate", "selftest")
+JUDGING_VERBS = ("verify", "time", "run", "gate", "compare", "report", "selftest")
 ENDING = "`python scripts/cli_reference.py > docs/reference-cli.md` writes this page anew; a test compares the two."
 
 

@@ -36,14 +36,17 @@ class Demand:
         return str(self.cell)
 
 
-def contests_of(demands: Iterable[Demand], lane: Lane, plan: Planner) -> list[Contest]:
+def contests_of(
+    demands: Iterable[Demand], lane: Lane, plan: Planner, *, requirements: Iterable[Requirement] = ()
+) -> list[Contest]:
     """The contests of a speed gate.
 
     Args:
-        demands: the cells of the gate. Where none of them has a demand on speed, none may be slower than its base by
-            more than the usual limit.
+        demands: the cells of the gate. Where no requirement has a demand on speed, none of them may be slower than its
+            base by more than the usual limit.
         lane: where the bases come from.
         plan: gives the cells of a request.
+        requirements: all that there are, those without a cell here included.
 
     Raises:
         UsageError: a base is needed and none was named, or would be the working tree again; or ``faster_than`` means
@@ -51,7 +54,7 @@ def contests_of(demands: Iterable[Demand], lane: Lane, plan: Planner) -> list[Co
     """
     demands = list(demands)
     asked = [demand for demand in demands if _speed_of(demand.requirement) is not None]
-    if not asked:
+    if not asked and not any(map(_speed_of, requirements)):
         usual = DEFAULT_LIMIT - 1
         asked = [replace(demand, requirement=replace(demand.requirement, max_slowdown=usual)) for demand in demands]
     require_own((demand.cell.variant for demand in asked if demand.requirement.max_slowdown is not None), lane)

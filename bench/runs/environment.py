@@ -19,6 +19,8 @@ OTHER_PACKAGES = ("jax", "jaxlib", "numba", "triton", "cupy", "cupy-cuda11x", "c
 
 _PROCESSOR_FACTS = Path("/proc/cpuinfo")
 _GIT_SECONDS = 10
+_PROGRAM_SECONDS = 20
+_ASKED_OF_PROGRAM = ("name", "memory.total", "compute_cap", "driver_version")
 
 
 class _Absent(Exception):  # noqa: N818 - an answer, not an error
@@ -103,7 +105,7 @@ def _gpus() -> list[dict[str, Any]]:
     try:
         nvml: Any = import_module("pynvml")
     except Exception as error:  # noqa: BLE001 - an old pynvml warns or fails in its own ways, and the run goes on
-        raise _Absent(f"pynvml cannot be imported ({error}); install gdbench[cuda] to have GPUs recorded") from None
+        return _gpus_by_program(f"pynvml cannot be imported ({error})")
     try:
         nvml.nvmlInit()
     except Exception as error:  # noqa: BLE001 - whatever the driver does, the run goes on
@@ -116,6 +118,30 @@ def _gpus() -> list[dict[str, Any]]:
     finally:
         with contextlib.suppress(Exception):
             nvml.nvmlShutdown()
+
+
+def _gpus_by_program(why: str) -> list[dict[str, Any]]:
+    """The same from the program that the driver brings along."""
+    program = shutil.which("nvidia-smi")
+    if program is None:
+        raise _Absent(f"{why}, and there is no nvidia-smi; install gdbench[cuda] to have GPUs recorded")
+    asked = [program, f"--query-gpu={','.join(_ASKED_OF_PROGRAM)}", "--format=csv,noheader,nounits"]
+    try:
+        done = subprocess.run(
+            asked, capture_output=True, text=True, errors="replace", timeout=_PROGRAM_SECONDS, check=True
+        )
+    except (OSError, subprocess.SubprocessError) as error:
+        raise _Absent(f"{why}, and nvidia-smi gives no answer: {type(error).__name__}") from None
+    rows = [[fact.strip() for fact in line.split(",")] for line in done.stdout.splitlines() if line.strip()]
+    return [
+        {
+            "name": name,
+            "memory_bytes": int(mebibytes) << 20 if mebibytes.isdecimal() else None,
+            "compute_capability": capability if capability[:1].isdecimal() else None,
+            "driver": driver,
+        }
+        for name, mebibytes, capability, driver in (row for row in rows if len(row) == len(_ASKED_OF_PROGRAM))
+    ]
 
 
 def _gpu(nvml: Any, handle: Any) -> dict[str, Any]:

@@ -29,9 +29,12 @@ USUAL_PROBLEM, USUAL_DTYPE = "line-4", "float64"
 def main(arguments: Arguments) -> int:
     """``gdbench compare``."""
     options = options_of(arguments)
-    if len(arguments.targets) == 2 and all(is_run(Path(place)) for place in arguments.targets):
-        return _show(arguments, _stored(*map(Path, arguments.targets)), [], interrupted=False)
     in_lanes = arguments.base is not None or arguments.base_python is not None
+    if len(arguments.targets) == 2 and all(is_run(Path(place)) for place in arguments.targets):
+        alone = replace(request_of(arguments), targets=()) == Request()
+        if not alone or in_lanes or arguments.instructions:
+            raise UsageError("two runs are compared in all cells that they share. Leave the other options out.")
+        return _show(arguments, _stored(*map(Path, arguments.targets)), [], interrupted=False)
     rows: list[Record] = []
     with base_lane(arguments.base, arguments.base_python) as lane, Harness(options) as harness:
         request = _narrowed(request_of(arguments))

@@ -42,7 +42,9 @@ def main(arguments: Arguments) -> int:
         with base_lane(arguments.base, arguments.base_python) as lane:
             # Before the proofs, so that what is not asked rightly is refused before them.
             if arguments.speed:
-                contests += contests_of(demands, lane, lambda request: harness.plan(request, complain))
+                contests += contests_of(
+                    demands, lane, lambda request: harness.plan(request, complain), requirements=requirements
+                )
             proved = []
             cells, within = [one.cell for one in demands], [one.requirement.within for one in demands]
             with proofs(arguments, len(demands)) as on_wait:

@@ -76,6 +76,9 @@ def test_two_runs_are_advice(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert [(row["variant"], row["verdict"]) for row in rows] == [("steady", "inconclusive"), ("slower", "slower")]
     assert all(row["reason"].startswith("advisory: ") for row in rows)
     assert (rows[1]["base"], rows[1]["head"]) == (base.name, head.name)
+    for more in (("-t", "float32"), ("--base", "HEAD"), ("--instructions",)):
+        assert code_of(["compare", str(base), str(head), *more]) == 2
+        assert "Leave the other options out" in capsys.readouterr().err
     other = add_run(tmp_path, 3, {"another": 1000.0})
     assert code_of(["compare", str(base), str(other)]) == 2
     assert "no cell in common" in capsys.readouterr().err
@@ -162,6 +165,18 @@ def test_a_glob_that_means_the_rival_too_compares_it_with_the_others() -> None:
     assert contests("numpy-analytic", "numpy-matmul") == [expected]
     with pytest.raises(UsageError, match="numpy-analytic cannot be faster than itself"):
         contests("numpy-analytic")
+
+
+def test_a_gate_that_is_narrowed_asks_no_more_of_a_cell() -> None:
+    cells = plan(Request(variants=("numpy-analytic",), problems=("line-4",)), devices_of=lambda _: ["cpu"])
+    silent, limited = (
+        Requirement(variant=("numpy-analytic",)),
+        Requirement(variant=("numpy-matmul",), within_of_limit=2),
+    )
+    demands = [Demand(cell, silent) for cell in cells]
+    assert contests_of(demands, OWN, lambda _: (), requirements=[silent, limited]) == []
+    with pytest.raises(UsageError, match="--base REVISION"):
+        contests_of(demands, OWN, lambda _: (), requirements=[silent])
 
 
 @pytest.mark.parametrize(("wrong", "code"), [(False, 0), (True, 1)])

@@ -145,8 +145,36 @@ def test_a_driver_that_fails_is_survived(
     assert found["missing"]["gpus"] == reason
 
 
+@pytest.mark.parametrize(
+    ("printed", "gpus"),
+    [
+        (
+            "NVIDIA H200, 143771, 9.0, 570.1\\nNVIDIA GB10, [N/A], 12.1, 580.9\\n",
+            [
+                {"name": "NVIDIA H200", "memory_bytes": 143771 << 20, "compute_capability": "9.0", "driver": "570.1"},
+                {"name": "NVIDIA GB10", "memory_bytes": None, "compute_capability": "12.1", "driver": "580.9"},
+            ],
+        ),
+        ("", []),
+        (None, []),
+    ],
+)
+def test_without_pynvml_the_drivers_program_is_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, printed: str | None, gpus: list[dict[str, Any]]
+) -> None:
+    monkeypatch.setitem(sys.modules, "pynvml", None)
+    program = tmp_path / "nvidia-smi"
+    program.write_text("#!/bin/sh\n" + ("exit 9\n" if printed is None else f"printf '{printed}'\n"))
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    found = environment()
+    assert found["gpus"] == gpus
+    assert ("nvidia-smi gives no answer" in found["missing"].get("gpus", "")) is (printed is None)
+
+
 def test_no_pynvml_is_survived(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pynvml", None)
+    monkeypatch.setenv("PATH", "")
     found = environment()
     assert found["gpus"] == []
     assert "install gdbench[cuda]" in found["missing"]["gpus"]
