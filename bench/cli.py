@@ -12,7 +12,7 @@ from typing import NoReturn
 from bench.errors import GdbenchError, UnavailableError, UsageError
 from bench.exit_codes import HARNESS_FAILED, INTERRUPTED, OK, USAGE
 from bench.parser import build_parser
-from bench.report.text import complain, drop_output
+from bench.report.text import complain, drop
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
@@ -33,9 +33,10 @@ def code_of(arguments: Sequence[str]) -> int:  # noqa: PLR0911 - one return an e
         code = int(import_module(f"bench.verbs.{options.verb}").main(options))
         # Here and not when Python ends: a verdict is not lost because its reader has left.
         try:
-            sys.stdout.flush()
+            # It is none where it was closed before.
+            print(end="", flush=True)
         except BrokenPipeError:
-            drop_output()
+            drop(sys.stdout)
         return code
     except (UsageError, UnavailableError) as error:
         return _complain(str(error), USAGE)
@@ -44,7 +45,7 @@ def code_of(arguments: Sequence[str]) -> int:  # noqa: PLR0911 - one return an e
     except KeyboardInterrupt:
         return _complain("interrupted", INTERRUPTED)
     except BrokenPipeError:
-        drop_output()
+        drop(sys.stdout)
         return OK
     except Exception as error:  # noqa: BLE001 - the last resort: a defect of ours must not look like a verdict
         import_module("traceback").print_exc()

@@ -8,6 +8,7 @@ from bench.errors import UnavailableError, UsageError
 from bench.gate.check import INTERRUPTED
 from bench.gate.comparison import DEFAULT_LIMIT, Comparison, Outcome, compare
 from bench.gate.instructions import Instructions, compare_counts, count
+from bench.gate.lanes import lacks
 from bench.gate.row import Row
 from bench.harness import Harness, Proved
 from bench.plan import Cell
@@ -22,9 +23,6 @@ NOT_SHOWN_SLOW = frozenset({Outcome.FASTER, Outcome.INCONCLUSIVE})
 
 ANY = frozenset(Outcome)
 
-NOT_THE_VARIANTS = frozenset({Status.UNAVAILABLE, Status.JUDGE_ERROR, Status.VOID})
-"""What says nothing of the code of a base that has it."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contest:
@@ -35,7 +33,7 @@ class Contest:
         head: the same problem, device and dtype.
         limit: the ratio beyond which slower is slower, above 1.
         may_be: the outcomes that are as expected.
-        base_may_lack: whether a base that is not right, or not there, is as expected: nothing can be slower than it.
+        base_may_lack: whether a base that is wrong, or is not there, is as expected: nothing can be slower than it.
     """
 
     base: Cell
@@ -85,7 +83,8 @@ class Contests:
         for name, side in zip(names, (base, head), strict=True):
             if not side.verdict.proved:
                 finding = side.verdict.finding
-                if side is base and contest.base_may_lack and finding.status not in NOT_THE_VARIANTS:
+                wrong = finding.status is Status.WRONG
+                if side is base and contest.base_may_lack and (wrong or lacks(side.cell.lane, side.cell.variant)):
                     reason = f"{name} has nothing that it could be slower than: {finding.status}, {finding.evidence}"
                     return _row(contest, Comparison(outcome=Outcome.INCONCLUSIVE, reason=reason)).record()
                 reason = f"{name} is {finding.status}, and nothing is compared without a proof: {finding.evidence}"

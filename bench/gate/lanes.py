@@ -1,5 +1,6 @@
 """Making lanes: a git revision's source tree, or another interpreter."""
 
+import ast
 import os
 import shutil
 import subprocess
@@ -13,7 +14,7 @@ from bench.judge.lane import OWN, Lane
 from bench.variants.contract import Variant
 from bench.variants.discovery import file_of
 
-_GIT_SECONDS = 120
+_GIT_SECONDS = 600
 _PYTHON_SECONDS = 60
 
 
@@ -55,6 +56,30 @@ def require_own(variants: Iterable[Variant], lane: Lane) -> None:
                 f"{variant.name} is not a file of this repository, so that --base {lane.name} would compare it with "
                 "itself. Install your project with `pip install -e .`, or name the variant's file: path/to/file.py."
             )
+
+
+def lacks(lane: Lane, variant: Variant) -> bool:
+    """Whether a revision's lane has no file, or no function in it, where the working tree has a variant."""
+    file = file_of(variant.target)
+    if lane.root is None or file is None:
+        return False
+    try:
+        tree = ast.parse(Path(lane.moved(str(file))).read_bytes())
+    except (OSError, SyntaxError, ValueError):
+        return True
+    names = {name for node in ast.walk(tree) for name in _named_by(node)}
+    return names.isdisjoint({variant.target.rpartition(":")[2].partition(".")[0], "*"})
+
+
+def _named_by(node: ast.AST) -> Iterator[str]:
+    """What a statement may give a name to: a function, a class, an assignment, an import."""
+    match node:
+        case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+            yield name
+        case ast.Name(id=name, ctx=ast.Store()):
+            yield name
+        case ast.alias(name=name, asname=other):
+            yield (other or name).partition(".")[0]
 
 
 def _unpack(commit: str, top: Path, root: Path) -> None:

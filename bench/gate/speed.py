@@ -74,7 +74,7 @@ def contests_of(
             rival = _rival(cell, requirement.faster_than, plan)
             if rival.variant != cell.variant:
                 contests.append(Contest(base=rival, head=cell, may_be=NOT_SHOWN_SLOW))
-            elif len({other.cell.variant for other in asked if other.requirement is requirement}) == 1:
+            elif requirement.variant == (requirement.faster_than,):
                 raise UsageError(f"{cell.variant.name} cannot be faster than itself. Name another in faster_than.")
     return contests
 

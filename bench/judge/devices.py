@@ -53,7 +53,7 @@ class Devices:
         Where the kernel shows no device but the CPU nothing is started.
 
         Raises:
-            UnavailableError: the backend is not installed or not known.
+            UnavailableError: the backend is not installed or not known, or does not import.
         """
         return list(self._look(backend).names)
 
@@ -101,6 +101,8 @@ class Devices:
     def _ask(self, backend: str) -> _Found:
         with self._alone(backend) as ask:
             reply = ask if isinstance(ask, Failure) else ask(Kind.DEVICES, {"backend": backend}, "look for devices")
+        if isinstance(reply, Failure) and reply.status is Status.UNAVAILABLE:
+            raise UnavailableError(reply.message)
         # A driver that fails, or takes too long, is no reason not to use the CPU.
         if isinstance(reply, Failure):
             return _Found(["cpu"], f"it does not say which others it has: {reply.message}")

@@ -33,11 +33,10 @@ class Lane:
             return self.moved(target) if target.endswith(".py") else target
         return f"{self.moved(path)}:{function}" if path.endswith(".py") else target
 
-    def import_path(self, entries: Sequence[str]) -> tuple[list[str], list[str]]:
-        """Of the judge's import path what lies in its own tree, as it is in this lane's; and the rest."""
+    def first_on_path(self, entries: Sequence[str]) -> list[str]:
+        """Of the judge's import path what lies in its own tree, as it is in this lane's."""
         moved = [self.moved(entry) for entry in entries]
-        pairs = list(zip(entries, moved, strict=True))
-        return [there for here, there in pairs if here != there], [here for here, there in pairs if here == there]
+        return [there for here, there in zip(entries, moved, strict=True) if here != there]
 
     def moved(self, path: str) -> str:
         """A path of the judge's own tree as it is in this lane's; any other path as it is."""

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from types import ModuleType
 
 from bench.judge.loading import Loaded, LoadError
 from bench.proof.contract import Trouble
@@ -11,14 +12,14 @@ from bench.variants.installed import is_installed
 _OURS = "bench"
 """The harness in a worker is the judge's own in every lane."""
 
-_ADVICE = (
-    "and would be compared with itself. Install the project with `pip install -e .`, or set PYTHONPATH to the folder "
-    "that it is imported from; the files of a submodule are in no revision"
-)
+_PLACES = ("", "src", "*", "*/src", "*/*", "*/*/src")
+"""Where in a source tree its packages are looked for."""
 
 
 def refuse_strangers(loaded: Loaded, before: Iterable[str], trees: Sequence[str] | None) -> None:
-    """Refuse a variant that is, or imports, what both lanes have from the same place.
+    """Refuse a variant that is, or imports, what the lane has of its own and was taken from elsewhere.
+
+    What the lane has not, such as an environment inside the working tree, is the same for both by right.
 
     Args:
         loaded: the variant.
@@ -33,26 +34,48 @@ def refuse_strangers(loaded: Loaded, before: Iterable[str], trees: Sequence[str]
         return
     top, root = map(Path, trees)
     own = Path(loaded.file).resolve()
-    if _is_within(own, top) and not (root / own.relative_to(top)).exists():
+    if _is_within(own, top, root) and not (root / own.relative_to(top)).exists():
         raise LoadError(Trouble.RAISED, f"is not in this lane: only the working tree has {own.name}")
-    found = {name: getattr(sys.modules.get(name), "__file__", None) for name in sys.modules.keys() - set(before)}
-    files = {name: Path(file).resolve() for name, file in sorted(found.items()) if isinstance(file, str)}
-    for name, file in {loaded.function.__module__: own, **files}.items():
-        package = name.partition(".")[0]
-        if package == _OURS:
+    new = {name: _file_of(sys.modules.get(name)) for name in sorted(sys.modules.keys() - set(before))}
+    for name, file in {str(getattr(loaded.function, "__module__", "") or own.stem): own, **new}.items():
+        if file is None or name.partition(".")[0] == _OURS:
             continue
-        if _is_within(file, top):
-            raise LoadError(Trouble.UNAVAILABLE, f"{name} is the working tree's here as well, {_ADVICE}")
-        if is_installed(file) and _has_package(top, package):
-            raise LoadError(Trouble.UNAVAILABLE, f"{name} is the installed one here as well, {_ADVICE}")
+        if _is_within(file, top, root):
+            _refuse_from_tree(name, file.relative_to(top), root)
+        elif is_installed(file):
+            _refuse_installed(name, root)
 
 
-def _is_within(file: Path, top: Path) -> bool:
-    return file.is_relative_to(top) and not is_installed(file)
+def _refuse_from_tree(name: str, path: Path, root: Path) -> None:
+    if (root / path).exists():
+        folder = path.parents[name.count(".") + (path.name == "__init__.py")]
+        raise _same(name, f"the working tree's, set PYTHONPATH to its folder {folder}")
+    lies_in = next(place for place in (root / path).parents if place.exists())
+    if lies_in != root and not any(lies_in.iterdir()):
+        raise _same(name, "of a submodule, and no revision has the files of those; compare within its own repository")
 
 
-def _has_package(top: Path, name: str) -> bool:
-    """Whether a source tree has a package or module of its own by that name, where projects have theirs."""
-    return any(
-        file.is_file() for place in (top, top / "src") for file in (place / name / "__init__.py", place / f"{name}.py")
-    )
+def _refuse_installed(name: str, root: Path) -> None:
+    path = Path(*name.split("."))
+    for place in _PLACES:
+        for file in (path / "__init__.py", path.with_suffix(".py")):
+            found = next(root.glob(str(Path(place) / file)), None)
+            if found is not None:
+                raise _same(name, "the installed one, install the project with `pip install -e .`, or set PYTHONPATH")
+
+
+def _same(name: str, why: str) -> LoadError:
+    return LoadError(Trouble.UNAVAILABLE, f"{name} would be compared with itself: here, too, it is {why}")
+
+
+def _is_within(file: Path, top: Path, root: Path) -> bool:
+    return file.is_relative_to(top) and not file.is_relative_to(root) and not is_installed(file)
+
+
+def _file_of(module: ModuleType | None) -> Path | None:
+    # Not as an attribute: a module that loads its contents late would load them now, or fail to.
+    try:
+        file = object.__getattribute__(module, "__dict__").get("__file__")
+    except AttributeError:
+        return None
+    return Path(file).resolve() if isinstance(file, str) else None

@@ -4,6 +4,7 @@
 """
 
 import faulthandler
+import importlib
 import os
 import random
 import socket
@@ -20,7 +21,7 @@ from bench.judge.accelerator import accelerator_of
 from bench.judge.channel import WorkerChannel
 from bench.judge.confinement import limit_memory
 from bench.judge.later import used_later
-from bench.judge.loading import LoadError, extend_path, load_function, registered_by
+from bench.judge.loading import LoadError, described, extend_path, load_function, registered_by
 from bench.judge.mechanisms import Mechanism, Mechanisms
 from bench.judge.output import cap_output
 from bench.judge.protocol import HAS_BIAS, Frame, Kind, json_bytes, pack, pack_reply
@@ -102,8 +103,13 @@ class Worker:
         with warnings.catch_warnings(record=True) as said:
             # A CUDA that does not start is no error: torch warns of the reason and has no device.
             warnings.simplefilter("always")
+            try:
+                importlib.import_module(frame.meta["backend"])
+            except Exception as error:
+                raise UnavailableError(f"{frame.meta['backend']} does not import: {described(error)}") from error
             names = backend_named(frame.meta["backend"]).devices()
-        return {"devices": names, "said": str(said[0].message)[:_SAID_LETTERS] if said else ""}
+        told = dict.fromkeys(str(one.message) for one in said if issubclass(one.category, UserWarning))
+        return {"devices": names, "said": "; ".join(told)[:_SAID_LETTERS]}
 
     def _memory(self, frame: Frame) -> object:  # noqa: ARG002 - an answer like the others
         return None if self._runner is None else self._runner.peak_device_bytes()

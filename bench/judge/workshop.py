@@ -145,13 +145,13 @@ class Workshop:
             return Failure(Status.UNAVAILABLE, None, str(error))
         forked = variant.backend in _FORKED and device == "cpu" and Mechanism.FORK_SERVER in self._mechanisms
         kind = "fork" if forked and not command else "spawn"
-        first, rest = lane.import_path(_import_path(variant.target))
+        path = _import_path(variant.target)
         meta = {
             "target": variant.target if command else lane.target(absolute_target(variant.target)),
             "backend": variant.backend,
             "device": device,
-            "path": [] if command or lane.python is not None else rest,
-            "first": [] if command else first,
+            "path": [] if command or lane.python is not None else path,
+            "first": [] if command else lane.first_on_path(path),
             "trees": None if command or lane.root is None else [str(lane.top), str(lane.root)],
             "memory_bytes": self._memory_bytes if device == "cpu" else None,
         }

@@ -16,7 +16,7 @@ from rich.text import Text
 
 from bench.report import costs, figures, history, tables, times
 from bench.report.tables import Grid, Group, Record, Tone
-from bench.report.text import drop_output, encodable, printable
+from bench.report.text import drop, encodable, printable
 
 if TYPE_CHECKING:
     from bench.problems.named import Entry
@@ -119,7 +119,7 @@ class SteadyConsole(Console):
     def on_broken_pipe(self) -> None:
         """Print nothing more, where rich would leave with a code of its own."""
         self.quiet = True
-        drop_output()
+        drop(self.file)
 
 
 def shown(console: Console, words: str, style: str = "") -> Text:

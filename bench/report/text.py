@@ -7,6 +7,7 @@ import os
 import re
 import sys
 import unicodedata
+from typing import IO
 
 LONGEST = 2000
 """Characters of one piece of text that are shown; an exception's message may be as long as it likes."""
@@ -54,12 +55,21 @@ def visible(text: str) -> str:
 
 def complain(message: str) -> None:
     """One message on standard error; what it quotes from files and variants can do nothing there."""
-    print(f"gdbench: {visible(message)}", file=sys.stderr)
+    tell(f"gdbench: {visible(message)}")
 
 
-def drop_output() -> None:
-    """Let standard output lead nowhere: whoever read it has left, and what is still buffered has nowhere to go."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+def tell(line: str) -> None:
+    """One line on standard error; nothing where nobody reads it any more."""
+    try:
+        print(line, file=sys.stderr, flush=True)
+    except BrokenPipeError:
+        drop(sys.stderr)
+
+
+def drop(stream: IO[str] | None) -> None:
+    """Let a stream lead nowhere: whoever read it has left, and what is still buffered has nowhere to go."""
+    if stream is not None:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def encodable(text: str, encoding: str) -> str:

@@ -1,13 +1,12 @@
 """What a verb leaves for the CI service that it runs under: JUnit XML, annotations, a job summary."""
 
 import os
-import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.arguments import Arguments
-from bench.report.text import complain
+from bench.report.text import complain, tell
 from bench.verbs.shown import write
 
 if TYPE_CHECKING:
@@ -46,7 +45,7 @@ def tell_ci(
 
         # Standard error, since standard output may be a JSON document; GitHub reads both.
         for line in annotations(verdicts, comparisons, failed_timings=failed_timings, places=places):
-            print(line, file=sys.stderr)
+            tell(line)
         _summarise(verdicts, timings, comparisons)
     if arguments.junit:
         from bench.report.junit import junit_report

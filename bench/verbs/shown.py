@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from bench.arguments import Arguments, request_of
 from bench.errors import UsageError
 from bench.exit_codes import HARNESS_FAILED, NOT_AS_EXPECTED, OK
-from bench.report.text import complain, drop_output
+from bench.report.text import complain, drop
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -136,9 +136,9 @@ def write_json(target: str, document: Any) -> None:
     text = to_json(document, indent=1)
     if target == "-":
         try:
-            sys.stdout.write(text)
+            print(text, end="")
         except BrokenPipeError:
-            drop_output()
+            drop(sys.stdout)
     else:
         write(Path(target), text)
 

@@ -163,6 +163,10 @@ def test_a_glob_that_means_the_rival_too_compares_it_with_the_others() -> None:
 
     expected = "numpy-matmul against numpy-analytic · numpy-matmul · line-4 · cpu · float64"
     assert contests("numpy-analytic", "numpy-matmul") == [expected]
+    # One that the command line narrowed to the rival asks nothing of it.
+    requirement = Requirement(variant=("numpy-*",), faster_than="numpy-analytic")
+    cells = planned(Request(variants=("numpy-analytic",), problems=("line-4",)))
+    assert contests_of([Demand(cell, requirement) for cell in cells], OWN, planned) == []
     with pytest.raises(UsageError, match="numpy-analytic cannot be faster than itself"):
         contests("numpy-analytic")
 
@@ -195,6 +199,10 @@ def test_the_verdict_stands_when_the_reader_has_left(
         os.close(writer)
     assert done.returncode == code, done.stderr
     assert "Broken" not in done.stderr
+    closed = subprocess.run(
+        ["sh", "-c", 'exec "$@" >&-', "sh", *program], stderr=subprocess.PIPE, check=False, text=True, timeout=120
+    )
+    assert closed.returncode == code, closed.stderr
 
 
 @pytest.mark.parametrize(

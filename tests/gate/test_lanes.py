@@ -1,6 +1,7 @@
 """Lanes: a revision's tree in the place of the working tree, and what happens where it lacks something."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -11,11 +12,12 @@ import pytest
 
 from bench.cli import code_of
 from bench.errors import UsageError
-from bench.gate.lanes import base_lane
+from bench.gate.lanes import base_lane, lacks
 from bench.judge.lane import OWN, Lane
 from bench.judge.loading import Loaded, LoadError
 from bench.judge.strangers import refuse_strangers
 from bench.proof.contract import Trouble
+from bench.variants.contract import Variant
 
 LOOP = """\
 from bench import Descent
@@ -40,6 +42,8 @@ def git(*words: str) -> None:
 def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A repository whose first commit has a gradient twice too large, which the working tree has mended."""
     monkeypatch.chdir(tmp_path)
+    for place in ("GLOBAL", "SYSTEM"):
+        monkeypatch.setenv(f"GIT_CONFIG_{place}", os.devnull)
     git("init", "-q")
     (tmp_path / "steps").mkdir()
     (tmp_path / "steps" / "scale.py").write_text("SCALE = 4\n")
@@ -129,7 +133,7 @@ def test_paths_in_a_lane(tmp_path: Path) -> None:
     assert lane.target(f"{top}/a/loop.py:step") == f"{root}/a/loop.py:step"
     assert lane.target("package.module:step") == "package.module:step"
     assert lane.target("/elsewhere/loop.py:step") == "/elsewhere/loop.py:step"
-    assert lane.import_path([f"{top}/src", "/elsewhere", sys.prefix]) == ([f"{root}/src"], ["/elsewhere", sys.prefix])
+    assert lane.first_on_path([f"{top}/src", "/elsewhere", sys.prefix]) == [f"{root}/src"]
     assert OWN.target(f"{top}/loop.py:step") == f"{top}/loop.py:step"
 
 
@@ -160,7 +164,7 @@ def test_a_module_that_the_lane_lacks_is_not_the_working_trees(
     monkeypatch.syspath_prepend(str(repository))
     code, row = compared(capsys, "later:descent", "--base", "HEAD")
     assert code == 1
-    assert "No module named 'later'" in str(row["reason"])
+    assert "is not in this lane" in str(row["reason"])
 
 
 def test_what_only_the_working_tree_has_is_not_in_the_lane(tmp_path: Path) -> None:
@@ -175,31 +179,56 @@ def test_what_only_the_working_tree_has_is_not_in_the_lane(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("place", "says"),
     [
-        ("top/src/helpers.py", "helpers is the working tree's here as well"),
-        ("top/.venv/lib/site-packages/helpers.py", "helpers is the installed one here as well"),
+        ("top/src/helpers.py", "helpers would be compared with itself: here, too, it is the working tree's"),
+        ("top/linked/helpers.py", "it is of a submodule"),
+        ("top/.venv/lib/site-packages/helpers.py", "it is the installed one"),
+        ("elsewhere/site-packages/deep.py", "it is the installed one"),
+        ("top/vendor/helpers.py", ""),
+        ("top/.venv/src/other/helpers.py", ""),
         ("elsewhere/site-packages/others.py", ""),
         ("elsewhere/helpers.py", ""),
         ("root/src/helpers.py", ""),
+        ("top/tmp/lane/src/helpers.py", ""),
     ],
 )
 def test_what_both_lanes_would_have_from_one_place_is_refused(
     place: str, says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tree, file = tmp_path.resolve(), tmp_path.resolve() / place
-    for made in (tree / "top/src/helpers.py", tree / "root/loop.py", file):
+    # As where temporary files are kept inside of the repository.
+    root = tree / "top" / "tmp" / "lane" if "lane" in place else tree / "root"
+    for made in (root / "src/helpers.py", root / "libs/b/src/deep.py", root / "loop.py", file):
         made.parent.mkdir(parents=True, exist_ok=True)
         made.touch()
+    (root / "linked").mkdir()
     module = ModuleType(file.stem)
     module.__file__ = str(file)
     before = set(sys.modules)
     monkeypatch.setitem(sys.modules, file.stem, module)
-    loaded = Loaded(print, str(tree / "root/loop.py"))  # type: ignore[arg-type]
+    loaded = Loaded(print, str(root / "loop.py"))  # type: ignore[arg-type]
     if not says:
-        refuse_strangers(loaded, before, [str(tree / "top"), str(tree / "root")])
+        refuse_strangers(loaded, before, [str(tree / "top"), str(root)])
         return
     with pytest.raises(LoadError, match=says) as refused:
-        refuse_strangers(loaded, before, [str(tree / "top"), str(tree / "root")])
+        refuse_strangers(loaded, before, [str(tree / "top"), str(root)])
     assert refused.value.trouble is Trouble.UNAVAILABLE
+
+
+def test_modules_and_functions_of_any_kind_are_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Late(ModuleType):
+        def __getattr__(self, name: str) -> object:
+            raise ImportError("needs more than there is")
+
+    class Odd:
+        __module__ = None  # type: ignore[assignment]
+
+        def __call__(self, problem: object, n_iters: int) -> None: ...
+
+    before = set(sys.modules)
+    monkeypatch.setitem(sys.modules, "late", Late("late"))
+    monkeypatch.setitem(sys.modules, "none", None)
+    loaded = Loaded(Odd(), str(tmp_path / "loop.py"))  # type: ignore[arg-type]
+    refuse_strangers(loaded, before, [str(tmp_path / "top"), str(tmp_path / "root")])
 
 
 def test_a_variant_that_is_not_of_the_repository_has_no_base_there(
@@ -225,7 +254,7 @@ def test_a_wrapper_of_an_installed_package_is_not_compared_with_itself(
     code, row = compared(capsys, "wrapper.py:descent", "--base", "HEAD")
     assert (code, row["verdict"]) == (1, "inconclusive")
     assert "HEAD is unavailable" in str(row["reason"])
-    assert "mine is the installed one here as well" in str(row["reason"])
+    assert "mine would be compared with itself: here, too, it is the installed one" in str(row["reason"])
     monkeypatch.syspath_prepend(str(repository / "src"))
     code, row = compared(capsys, "wrapper.py:descent", "--base", "HEAD")
     assert row["ratio"] is not None
@@ -254,3 +283,43 @@ def test_what_a_change_adds_or_repairs_passes_the_speed_gate(
     [row] = json.loads(capsys.readouterr().out)["comparisons"]
     assert (row["verdict"], row["as_expected"]) == ("inconclusive", True)
     assert says in row["reason"]
+
+
+def test_a_base_that_only_does_not_run_passes_nothing(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (repository / "steps" / "__init__.py").touch()
+    (repository / "steps" / "made.py").write_text("SCALE = 2\n")
+    (repository / ".gitignore").write_text("made.py\n")
+    (repository / "loop.py").write_text(f"from steps.made import SCALE\n{LOOP}")
+    git("add", "loop.py", "steps", ".gitignore")
+    git("commit", "-qm", "second")
+    cell = '[[tool.gdbench.gate.cells]]\nvariant = "loop.py:descent"\nproblem = "line-4"\ndtype = "float64"\n'
+    (repository / "gate.toml").write_text(cell)
+    assert code_of(["gate", "--config", "gate.toml", "--speed", "--base", "HEAD", "--json", "-", "-q"]) == 1
+    [row] = json.loads(capsys.readouterr().out)["comparisons"]
+    assert "HEAD is broken" in row["reason"]
+    assert "No module named 'steps.made'" in row["reason"]
+
+
+@pytest.mark.parametrize(
+    ("text", "lacking"),
+    [
+        ("def descent(problem, n_iters): ...", False),
+        ("class descent: ...", False),
+        ("descent = made(3)", False),
+        ("from mine import other as descent", False),
+        ("from mine import *", False),
+        ("if True:\n    def descent(problem, n_iters): ...", False),
+        ("def descend(problem, n_iters): ...", True),
+        ("def descent(", True),
+        (None, True),
+    ],
+)
+def test_whether_a_revision_has_a_variant(tmp_path: Path, text: str | None, lacking: bool) -> None:
+    top, root = tmp_path.resolve() / "top", tmp_path.resolve() / "root"
+    for folder in (top, root):
+        folder.mkdir()
+    if text is not None:
+        (root / "loop.py").write_text(text)
+    variant = Variant("descent", "numpy", "numpy", f"{top}/loop.py:descent")
+    assert lacks(Lane("base", None, root, top), variant) is lacking
+    assert not lacks(OWN, variant)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from bench.backends import BACKENDS, NumpyBackend
+from bench.errors import UnavailableError
 from bench.judge import device_lock
 from bench.judge import devices as module
 from bench.judge.devices import NO_MEMORY_NODE, Asked, Devices
@@ -75,11 +76,18 @@ def test_a_worker_tells_what_its_backend_warns_of(monkeypatch: pytest.MonkeyPatc
     def warn(_: object) -> list[str]:
         import warnings
 
+        warnings.warn("pynvml is deprecated", FutureWarning, stacklevel=1)
         warnings.warn(OLD_DRIVER, stacklevel=1)
         return ["cpu"]
 
     monkeypatch.setattr(NumpyBackend, "devices", warn)
     assert Worker._devices(None, Frame()) == {"devices": ["cpu"], "said": OLD_DRIVER}  # type: ignore[arg-type]
+
+
+def test_a_library_that_does_not_import_has_no_device() -> None:
+    broken = devices_that_say({Kind.DEVICES: Failure(Status.UNAVAILABLE, None, "torch does not import: no libcudart")})
+    with pytest.raises(UnavailableError, match="no libcudart"):
+        broken.of("numpy")
 
 
 @pytest.mark.parametrize(

@@ -216,9 +216,9 @@ def test_caches_are_read_as_the_kernel_tells_them(tmp_path: Path) -> None:
         ("3", "Unified", "32768K", "0-7"),
     )
     assert caches(folder) == (
-        Cache("L1", 48 * KIB, shared=False),
-        Cache("L2", 2 * KIB**2, shared=False),
-        Cache("L3", 32 * KIB**2, shared=True),
+        Cache("L1", 48 * KIB),
+        Cache("L2", 2 * KIB**2),
+        Cache("L3", 32 * KIB**2, sharers=8),
     )
 
 

@@ -61,9 +61,10 @@ class Measurement:
             threads: how many a worker may use; as many read and compute here at the same time, each its own data, and
                 no more than there are processors for them.
         """
-        self._threads = threads = min(threads, processors())
+        self._processors = processors()
+        self._threads = threads = min(threads, self._processors)
         self._caches = caches()
-        self._sets = working_sets(self._caches, threads)
+        self._sets = working_sets(self._caches, threads, self._processors)
         reading = [[_reading(size_bytes) for _ in range(threads)] for size_bytes in self._sets]
         multiplying = [[_multiplying(name) for _ in range(threads)] for name in ARITHMETIC]
         self._tries = [*reading, *multiplying]
@@ -106,7 +107,7 @@ class Measurement:
         # Nothing is read faster from further away; where it seems so, the nearer level was measured in a busy moment.
         reading = list(accumulate(reversed(reading), max))[::-1]
         places: list[tuple[str, int | None]] = [
-            (each.name, each.capacity_bytes * (1 if each.shared else self._threads)) for each in self._caches
+            (each.name, each.total_bytes(self._threads, self._processors)) for each in self._caches
         ]
         places.append(("memory", None))
         return Limits(
@@ -131,26 +132,27 @@ def measure(threads: int = 1) -> Limits:
     return now.limits()
 
 
-def working_sets(known: Sequence[Cache], threads: int = 1) -> list[int]:
+def working_sets(known: Sequence[Cache], threads: int = 1, processors: int = 1) -> list[int]:
     """The bytes that each thread reads from each level: all together well inside it, and well outside the one before.
 
     Args:
         known: the caches, the nearest first.
         threads: how many read at the same time; they divide what they share.
+        processors: all that they may use.
 
     Returns:
         One for each cache and, where `MOST_MEMORY_BYTES` lie well outside the last one, one for memory.
 
-    >>> near, far = Cache("L1", 32 * KIB, shared=False), Cache("L2", 2 * KIB**2, shared=False)
+    >>> near, far = Cache("L1", 32 * KIB, sharers=2), Cache("L2", 2 * KIB**2, sharers=2)
     >>> [size_bytes // KIB for size_bytes in working_sets([near, far])]
     [16, 256, 65536]
-    >>> [size_bytes // KIB for size_bytes in working_sets([near, far, Cache("L3", 260 * KIB**2, shared=True)])]
+    >>> [size_bytes // KIB for size_bytes in working_sets([near, far, Cache("L3", 260 * KIB**2, sharers=16)])]
     [16, 256, 23350]
-    >>> shared = [near, far, Cache("L3", 32 * KIB**2, shared=True)]
-    >>> [[size_bytes // KIB for size_bytes in working_sets(shared, threads)] for threads in (1, 4)]
+    >>> shared = [near, far, Cache("L3", 32 * KIB**2, sharers=16)]
+    >>> [[size_bytes // KIB for size_bytes in working_sets(shared, threads, 16)] for threads in (1, 4)]
     [[16, 256, 8192, 131072], [16, 256, 4096, 32768]]
     """
-    totals = [each.capacity_bytes * (1 if each.shared else threads) for each in known]
+    totals = [each.total_bytes(threads, processors) for each in known]
     sets = [totals[0] // 2, *(math.isqrt(near * far) for near, far in pairwise(totals))]
     last_bytes = max(totals)
     if WELL_BEYOND * last_bytes <= MOST_MEMORY_BYTES:
