@@ -462,7 +462,9 @@ def test_a_namespace_dies_with_its_keeper(monkeypatch: pytest.MonkeyPatch) -> No
         keeper = namespace.Keeper(limit_processes=False)
     except OSError as error:
         pytest.skip(f"no PID namespaces here: {error}")
-    assert keeper.shows_own_processes()
+    if not keeper.shows_own_processes():
+        keeper.close()
+        pytest.skip("this container hides parts of /proc, and permits no other")
     first = psutil.Process(keeper.make().first)
     # Where /proc cannot be mounted anew, as in containers that hide parts of it, a worker would not find itself there.
     monkeypatch.setattr(namespace, "mount", lambda kind, *_: (_ for _ in ()).throw(PermissionError(1, kind)))
