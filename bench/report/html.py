@@ -30,11 +30,12 @@ def html_report(
     Raises:
         UnavailableError: jinja2, altair or vl-convert is not installed.
     """
+    headline = f"{_headline(verdicts)}{times.failures(timings)}"
     failed, untimed, timings = times.failed(timings), times.untimed(timings), times.timed(timings)
     story, sized = charts.story_of(verdicts, iterates), costs.told(timings)
     return _page(
         "page.html.j2",
-        headline=_headline(verdicts),
+        headline=headline,
         tallies=_tallies(verdicts),
         unexpected=tables.unexpected(verdicts),
         verdict_grids=tables.verdict_grids(verdicts),

@@ -26,8 +26,9 @@ def markdown_report(
         timings: rows of the timings, those without a time included; may be empty.
         comparisons: rows of the comparisons; those that are not as expected come first.
     """
+    line = f"{tables.summary(verdicts)}{times.failures(timings)}"
     failed, untimed, timings = times.failed(timings), times.untimed(timings), times.timed(timings)
-    sections = ["## gdbench", f"**{markdown(tables.summary(verdicts))}**"]
+    sections = ["## gdbench", f"**{markdown(line)}**"]
     sections += _groups("Not as expected", tables.unexpected(verdicts), show_expected=True)
     sections += _groups(times.FAILED_TITLE, failed)
     sections += _comparisons(comparisons)

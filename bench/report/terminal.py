@@ -49,9 +49,7 @@ def verdict_table(console: Console, verdicts: Sequence[Record]) -> None:
 
 def summary(verdicts: Sequence[Record], timings: Sequence[Record] = ()) -> str:
     """How many cells came out how, in one line."""
-    n_failed = len(times.failed_timings(timings))
-    failed = f"; {n_failed} failed while timed" if n_failed else ""
-    return f"{printable(tables.summary(verdicts))}{failed}"
+    return f"{printable(tables.summary(verdicts))}{times.failures(timings)}"
 
 
 def timing_table(console: Console, timings: Sequence[Record]) -> None:

@@ -59,7 +59,9 @@ def complain(message: str) -> None:
 
 
 def tell(line: str) -> None:
-    """One line on standard error; nothing where nobody reads it any more."""
+    """One line on standard error; nothing where nobody reads it any more, or it was closed from the start."""
+    if sys.stderr is None:
+        return
     try:
         print(line, file=sys.stderr, flush=True)
     except BrokenPipeError:

@@ -32,6 +32,16 @@ def failed_timings(timings: Sequence[Record]) -> list[Record]:
     return [row for row in timings if figures.is_absent(row["ns_per_iter"]) and _failed(row)]
 
 
+def failures(timings: Sequence[Record]) -> str:
+    """How many there are, to stand behind a summary; empty where there is none.
+
+    >>> failures([{"ns_per_iter": None, "failed": True}, {"ns_per_iter": 5.0, "failed": False}])
+    '; 1 failed while timed'
+    """
+    number = len(failed_timings(timings))
+    return f"; {number} failed while timed" if number else ""
+
+
 def failed(timings: Sequence[Record]) -> list[Group]:
     """Those, with the reason; the same reason once."""
     return notes(failed_timings(timings))

@@ -184,6 +184,14 @@ def test_the_same_records_make_the_same_page(
     assert len(pages) == 1
 
 
+def test_many_notes_of_noise_are_folded(make_timing: Callable[..., Row]) -> None:
+    rows = [make_timing(f"v{n}", "p", "cpu", "float64", 100.0, note=f"slowed by {n} %") for n in range(9)]
+    assert "<summary>Noise, in 9 notes</summary>" in html_report({}, [], rows, [])
+    few = html_report({}, [], rows[:8], [])
+    assert "<h3>Noise</h3>" in few
+    assert "<summary>Noise" not in few
+
+
 def test_a_run_without_timings_or_iterates_has_a_page(surprises: list[Row]) -> None:
     text = " ".join(read(html_report({}, surprises, [], [])).text)
     assert "4 of 108 cells are not as expected" in text

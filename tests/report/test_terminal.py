@@ -130,8 +130,10 @@ def test_what_failed_while_it_was_timed_stands_apart_from_noise(make_timing: Cal
     text = drawn(lambda console: terminal.timing_table(console, [void, failed]))
     assert text.index(times.FAILED_TITLE) < text.index("exited with code 3") < text.index("Not timed")
     assert terminal.summary([], [void, failed]).endswith("; 1 failed while timed")
+    assert terminal.summary([], [void]) == "no cells"
     for page in (html_report({}, [], [void, failed], []), markdown_report({}, [], [void, failed])):
         assert page.index(times.FAILED_TITLE) < page.index("exited with code 3")
+        assert "; 1 failed while timed" in page
 
 
 def test_no_timings_print_nothing() -> None:
