@@ -203,7 +203,7 @@ def _timing_chart(
     across = alt.X(
         "ns:Q",
         scale=alt.Scale(type="log", domain=list(domain), nice=False, rangeMax=alt.ExprRef(f"width - {column}")),
-        axis=alt.Axis(values=values, labelExpr=tick_label(crowded=crowded), title=None),
+        axis=alt.Axis(values=values, labelExpr=tick_label(crowded=crowded), title=None, labelSeparation=6),
     )
     down = alt.Scale(domain=variants, paddingInner=0.15)
     rows = {
