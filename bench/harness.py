@@ -4,7 +4,7 @@ import time as clock
 import traceback
 from collections.abc import Callable, Container, Generator, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -162,16 +162,12 @@ class Harness:
         exchange: list[bytes] | None = [] if recorded else None
         proof, apart = self._proof(cell, iterations or self.options.iterations, exchange)
         finding = proof.finding
-        verdict = Verdict(
-            variant=cell.variant.name,
-            backend=cell.variant.backend,
-            family=cell.variant.family,
-            problem=cell.problem,
-            device=cell.device,
-            dtype=cell.dtype,
-            finding=finding,
-            expected=cell.variant.expect or Status.PROVED.value,
-            as_expected=as_expected(finding, cell.variant.expect, required=cell.required),
+        verdict = replace(
+            cell.verdict(
+                finding,
+                expected=cell.variant.expect or Status.PROVED.value,
+                as_expected=as_expected(finding, cell.variant.expect, required=cell.required),
+            ),
             seconds=clock.perf_counter() - began,
             isolation=apart.isolation,
             peak_memory_bytes=apart.peak_memory_bytes,

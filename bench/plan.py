@@ -14,7 +14,7 @@ from bench.problems.catalogue import CATALOGUE, select
 from bench.problems.files import load_file
 from bench.problems.learning_rate import LearningRate
 from bench.problems.problem import Problem
-from bench.proof.verdict import Finding, Status
+from bench.proof.verdict import Finding, Status, Verdict
 from bench.variants.contract import Variant
 from bench.variants.discovery import discover, resolve
 from bench.variants.selection import nearest_names, select_variants
@@ -85,6 +85,22 @@ class Cell:
     def key(self) -> tuple[str, str, str, str]:
         """The four names that identify the cell in every table."""
         return (self.variant.name, self.problem, self.device, self.dtype)
+
+    def verdict(self, finding: Finding, *, expected: str, as_expected: bool) -> Verdict:
+        """A verdict on this cell, which nothing was launched for yet."""
+        return Verdict(
+            variant=self.variant.name,
+            backend=self.variant.backend,
+            family=self.variant.family,
+            problem=self.problem,
+            device=self.device,
+            dtype=self.dtype,
+            finding=finding,
+            expected=expected,
+            as_expected=as_expected,
+            seconds=0.0,
+            isolation="not launched",
+        )
 
     def __str__(self) -> str:
         return " · ".join(self.key)

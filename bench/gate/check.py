@@ -47,19 +47,8 @@ def held_against(verdict: Verdict, requirement: Requirement) -> Verdict:
 
 def unjudged(cell: Cell, requirement: Requirement) -> Verdict:
     """The verdict on a cell that nobody came to before the gate was interrupted: no reader may take it for passed."""
-    return Verdict(
-        variant=cell.variant.name,
-        backend=cell.variant.backend,
-        family=cell.variant.family,
-        problem=cell.problem,
-        device=cell.device,
-        dtype=cell.dtype,
-        finding=Finding(status=Status.VOID, evidence=INTERRUPTED),
-        expected=str(requirement.cause or requirement.status or cell.variant.expect or Status.PROVED),
-        as_expected=False,
-        seconds=0.0,
-        isolation="not launched",
-    )
+    expected = str(requirement.cause or requirement.status or cell.variant.expect or Status.PROVED)
+    return cell.verdict(Finding(status=Status.VOID, evidence=INTERRUPTED), expected=expected, as_expected=False)
 
 
 def _too_slow(verdict: Verdict, within: int) -> str | None:

@@ -1,6 +1,5 @@
 """Making lanes: a git revision's source tree, or another interpreter."""
 
-import ast
 import os
 import shutil
 import subprocess
@@ -13,6 +12,7 @@ from bench.errors import UsageError
 from bench.judge.lane import OWN, Lane
 from bench.variants.contract import Variant
 from bench.variants.discovery import file_of
+from bench.variants.source import SourceError, names_bound_in
 
 _GIT_SECONDS = 600
 _PYTHON_SECONDS = 60
@@ -64,22 +64,10 @@ def lacks(lane: Lane, variant: Variant) -> bool:
     if lane.root is None or file is None:
         return False
     try:
-        tree = ast.parse(Path(lane.moved(str(file))).read_bytes())
-    except (OSError, SyntaxError, ValueError):
+        names = names_bound_in(Path(lane.moved(str(file))))
+    except SourceError:
         return True
-    names = {name for node in ast.walk(tree) for name in _named_by(node)}
     return names.isdisjoint({variant.target.rpartition(":")[2].partition(".")[0], "*"})
-
-
-def _named_by(node: ast.AST) -> Iterator[str]:
-    """What a statement may give a name to: a function, a class, an assignment, an import."""
-    match node:
-        case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
-            yield name
-        case ast.Name(id=name, ctx=ast.Store()):
-            yield name
-        case ast.alias(name=name, asname=other):
-            yield (other or name).partition(".")[0]
 
 
 def _unpack(commit: str, top: Path, root: Path) -> None:

@@ -25,7 +25,7 @@ HOLD_MARGIN = 1.5
 LONGEST_HOLD_NS = 20_000_000
 UNHELD_CALLS = 2
 """So many calls of a kind are made without a hold, to see how long it must be; the first may compile. They are not
-timed; see `bench.timing.device.UNTIMED_ROUNDS`."""
+timed."""
 
 WAITED_SHARE = 0.5
 """A call that takes longer behind a hold than without one, by more than this share of it, has waited for its end."""

@@ -6,10 +6,10 @@ import re
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from bench.collector import no_collector
+from bench.judge.imported import file_of, imported_since
 from bench.variants.installed import is_installed
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def used_later(before: Iterable[str], file: str) -> dict[str, bool]:
         file: the variant's.
     """
     used = {}
-    numba = _file_of(sys.modules.get(_NUMBA))
+    numba = file_of(sys.modules.get(_NUMBA))
     # A file of that name beside a variant is the variant's own.
     if numba is not None and is_installed(numba):
         used[_NUMBA] = True
@@ -86,13 +86,7 @@ def _total(x: "npt.NDArray[np.float64]") -> float:
 
 
 def _own_files(before: Iterable[str], folder: Path) -> Iterator[Path]:
-    """Of the modules that were not there before, the files in a folder and those that are no library's."""
-    for name in sys.modules.keys() - set(before):
-        file = _file_of(sys.modules.get(name))
-        if file is not None and (file.is_relative_to(folder) or not is_installed(file)):
+    """Of the modules that were not there before, the sources in a folder and those that are no library's."""
+    for file in imported_since(before).values():
+        if file.suffix == ".py" and (file.is_relative_to(folder) or not is_installed(file)):
             yield file
-
-
-def _file_of(module: ModuleType | None) -> Path | None:
-    file = getattr(module, "__file__", None)
-    return Path(file).resolve() if isinstance(file, str) and file.endswith(".py") else None

@@ -50,6 +50,8 @@ class Server:
         self._keeper = keeper
         self._spawns = spawns
         self._workers: dict[int, Namespace | None] = {}
+        limited = keeper is not None and Mechanism.PROCESS_LIMIT in on and has_own_process_limit()
+        self._process_limit = f"{most_processes()} at once" if limited else ""
 
     def serve(self) -> None:
         """Answer until the judge closes its end, or dies; then kill what is left."""
@@ -85,8 +87,8 @@ class Server:
         at_work = json.loads(_read_line(told, _READY_SECONDS) or b"{}")
         if namespace is not None:
             at_work[Mechanism.PID_NAMESPACE.name] = ""
-            if Mechanism.PROCESS_LIMIT in self._on and has_own_process_limit():
-                at_work[Mechanism.PROCESS_LIMIT.name] = f"{most_processes()} at once"
+            if self._process_limit:
+                at_work[Mechanism.PROCESS_LIMIT.name] = self._process_limit
         return {"pid": pid, "first": namespace.first if namespace is not None else None, "at_work": at_work}
 
     def _live(

@@ -1,10 +1,9 @@
 """What a lane's worker has loaded and is not the lane's own, so that the working tree would be compared with itself."""
 
-import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from types import ModuleType
 
+from bench.judge.imported import imported_since
 from bench.judge.loading import Loaded, LoadError
 from bench.proof.contract import Trouble
 from bench.variants.installed import is_installed
@@ -36,9 +35,9 @@ def refuse_strangers(loaded: Loaded, before: Iterable[str], trees: Sequence[str]
     own = Path(loaded.file).resolve()
     if _is_within(own, top, root) and not (root / own.relative_to(top)).exists():
         raise LoadError(Trouble.RAISED, f"is not in this lane: only the working tree has {own.name}")
-    new = {name: _file_of(sys.modules.get(name)) for name in sorted(sys.modules.keys() - set(before))}
-    for name, file in {str(getattr(loaded.function, "__module__", "") or own.stem): own, **new}.items():
-        if file is None or name.partition(".")[0] == _OURS:
+    name_of_own = str(getattr(loaded.function, "__module__", "") or own.stem)
+    for name, file in {name_of_own: own, **imported_since(before)}.items():
+        if name.partition(".")[0] == _OURS:
             continue
         if _is_within(file, top, root):
             _refuse_from_tree(name, file.relative_to(top), root)
@@ -70,12 +69,3 @@ def _same(name: str, why: str) -> LoadError:
 
 def _is_within(file: Path, top: Path, root: Path) -> bool:
     return file.is_relative_to(top) and not file.is_relative_to(root) and not is_installed(file)
-
-
-def _file_of(module: ModuleType | None) -> Path | None:
-    # Not as an attribute: a module that loads its contents late would load them now, or fail to.
-    try:
-        file = object.__getattribute__(module, "__dict__").get("__file__")
-    except AttributeError:
-        return None
-    return Path(file).resolve() if isinstance(file, str) else None

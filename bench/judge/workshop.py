@@ -145,13 +145,13 @@ class Workshop:
             return Failure(Status.UNAVAILABLE, None, str(error))
         forked = variant.backend in _FORKED and device == "cpu" and Mechanism.FORK_SERVER in self._mechanisms
         kind = "fork" if forked and not command else "spawn"
-        path = _import_path(variant.target)
+        path = _import_path()
         meta = {
             "target": variant.target if command else lane.target(absolute_target(variant.target)),
             "backend": variant.backend,
             "device": device,
             "path": [] if command or lane.python is not None else path,
-            "first": [] if command else lane.first_on_path(path),
+            "first": [] if command or lane.root is None else lane.first_on_path(_with_root_of(variant.target, path)),
             "trees": None if command or lane.root is None else [str(lane.top), str(lane.root)],
             "memory_bytes": self._memory_bytes if device == "cpu" else None,
         }
@@ -253,7 +253,7 @@ class Workshop:
         if isinstance(process, Failure):
             return process
         try:
-            meta = {"target": absolute_target(target), "path": _import_path(target)}
+            meta = {"target": absolute_target(target), "path": _import_path()}
             reply = self._asked(process, Kind.DESCRIBE, meta, "import")
             return reply if isinstance(reply, Failure) else [Variant(**fields) for fields in reply]
         finally:
@@ -350,8 +350,11 @@ class Workshop:
             self._processes.discard(process)
 
 
-def _import_path(target: str) -> list[str]:
-    """The judge's, and where it has a module from that some finder of an editable installation knows."""
-    known = [os.path.abspath(entry) for entry in (*sys.path, os.getcwd())]
+def _import_path() -> list[str]:
+    return [os.path.abspath(entry) for entry in (*sys.path, os.getcwd())]
+
+
+def _with_root_of(target: str, path: list[str]) -> list[str]:
+    """An import path, and where a module is from that some finder of an editable installation knows."""
     root = import_root(target)
-    return known if root is None or str(root) in known else [*known, str(root)]
+    return path if root is None or str(root) in path else [*path, str(root)]

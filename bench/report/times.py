@@ -131,13 +131,13 @@ def marked_time(timing: Record, fastest: Container[Key]) -> tuple[str, Tone]:
 def doubt_of(timing: Record) -> str:
     """Why a time may not be the cost of iterating; empty where there is no doubt, or none was recorded."""
     doubt = timing.get("doubt")
-    return "" if not doubt or figures.is_absent(doubt) else str(doubt)
+    return "" if figures.is_absent(doubt) else str(doubt)
 
 
 def _failed(timing: Record) -> bool:
     # Read from a table, it may be NumPy's, or missing.
     failed = timing.get("failed")
-    return failed is not None and not figures.is_absent(failed) and bool(failed)
+    return not figures.is_absent(failed) and bool(failed)
 
 
 def notes(timings: Sequence[Record]) -> list[Group]:

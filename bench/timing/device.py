@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeVar, cast
 
+from bench.judge.accelerator import UNHELD_CALLS
 from bench.proof.subject import Answer, Watch, Watched
 from bench.timing.clocks import ClockWatch, cycles_per_iteration, open_clocks
 from bench.timing.noise import percent
@@ -15,7 +16,7 @@ MOST_QUEUED = 32
 """Iterations of the longest watched call: a stream takes about 1024 launches before its host must wait, and an
 iteration of torch's autograd launches some thirty."""
 
-UNTIMED_ROUNDS, ROUNDS = 2, 5
+UNTIMED_ROUNDS, ROUNDS = UNHELD_CALLS, 5
 """The first bring no time: a worker sees there how long the stream must be held."""
 
 LONGEST_WATCH_NS = 200_000_000

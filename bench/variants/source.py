@@ -100,6 +100,15 @@ def read_source(path: Path, module: str) -> Source:
     return source
 
 
+def names_bound_in(path: Path) -> frozenset[str]:
+    """The names that a module has at its top by its source; ``*`` where it imports names that it does not spell.
+
+    Raises:
+        SourceError: the file cannot be read as Python source.
+    """
+    return frozenset(_bound_names(_parse(path).body))
+
+
 def _parse(path: Path) -> ast.Module:
     try:
         with warnings.catch_warnings():
