@@ -103,6 +103,11 @@ class Timed:
         """Whether the variant failed while it was timed; a machine too busy to say is no failure of the variant."""
         return isinstance(self.outcome, Rejected | Failure)
 
+    @property
+    def harness_failed(self) -> bool:
+        """Whether there is no timing by a mistake of the harness's."""
+        return isinstance(self.outcome, Failure) and self.outcome.status is Status.JUDGE_ERROR
+
 
 class Harness:
     """A workshop of workers, and what can be done with it; a context manager."""
@@ -288,7 +293,7 @@ class Harness:
     def _paced(self, cell: Cell, name: str) -> Worker:
         launched = self._workshop.launch(cell.variant, cell.device, cell.lane)
         if isinstance(launched, Failure):
-            raise ArmFailedError(name, f"{launched.status}: {launched.message}")
+            raise ArmFailedError.of(name, launched)
         return launched
 
     def _ask(self, module: str) -> list[Variant]:

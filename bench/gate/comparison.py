@@ -48,6 +48,7 @@ class Comparison:
         reason: why it came to that, in words.
         seconds: wall time of it all.
         failed: the name of the arm that failed; empty where none did.
+        by_harness: whether it failed by a mistake of the harness's.
     """
 
     outcome: Outcome
@@ -61,6 +62,7 @@ class Comparison:
     limit: float = DEFAULT_LIMIT
     seconds: float = 0.0
     failed: str = ""
+    by_harness: bool = False
 
     @property
     def head_ns_per_iter(self) -> float | None:
@@ -134,6 +136,7 @@ def compare(
             limit=limit,
             seconds=time.monotonic() - began,
             failed=error.arm,
+            by_harness=error.by_harness,
         )
     pace = contest.pace((BASE, NULL), HEAD)
     return decide(seen, fresh, limit, seconds=time.monotonic() - began, doubts=contest.doubts, pace=pace)

@@ -55,7 +55,11 @@ class Contest:
 
 
 class Contests:
-    """Comparisons with one harness; each cell is proved once, before anything of it is compared."""
+    """Comparisons with one harness; each cell is proved once, before anything of it is compared.
+
+    Attributes:
+        harness_failed: whether one of them could not be made by a mistake of the harness's.
+    """
 
     def __init__(self, harness: Harness, known: Iterable[Proved] = (), *, instructions: bool = False) -> None:
         """Compare nothing yet.
@@ -67,6 +71,7 @@ class Contests:
         """
         self._harness = harness
         self._instructions = instructions
+        self.harness_failed = False
         self._proved: dict[tuple[object, ...], Proved] = {_key(one.cell): one for one in known}
 
     def row(self, contest: Contest, on_launch: Callable[[int], None] | None = None, seed: int | None = None) -> Record:
@@ -84,6 +89,7 @@ class Contests:
             if not side.verdict.proved:
                 finding = side.verdict.finding
                 wrong = finding.status is Status.WRONG
+                self.harness_failed |= finding.status is Status.JUDGE_ERROR
                 if side is base and contest.base_may_lack and (wrong or lacks(side.cell.lane, side.cell.variant)):
                     reason = f"{name} has nothing that it could be slower than: {finding.status}, {finding.evidence}"
                     return _row(contest, Comparison(outcome=Outcome.INCONCLUSIVE, reason=reason)).record()
@@ -99,6 +105,7 @@ class Contests:
         course, launch_ns = self._harness.course(head), _launch_ns(contest.limit)
         game = PingPong(arms, course, seed, launch_ns, mechanisms=options.mechanisms)
         found = compare(game, limit=contest.limit, on_launch=on_launch)
+        self.harness_failed |= found.by_harness
         row = self._with_counts(contest, found, base, head) if self._instructions else _row(contest, found)
         return row.record()
 

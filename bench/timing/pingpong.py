@@ -5,7 +5,7 @@ import statistics
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, Self
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from bench.judge.protocol import Frame
 from bench.judge.subject import Request
 from bench.problems.problem import Problem
 from bench.proof.subject import Answer, Failure
-from bench.proof.verdict import ProvedVerdict
+from bench.proof.verdict import ProvedVerdict, Status
 from bench.timing.asleep import NOTICED_NS, asleep_ns
 from bench.timing.clocks import Pace, PaceWatch, Reading
 from bench.timing.course import Course
@@ -117,11 +117,19 @@ class ArmFailedError(Exception):
 
     Attributes:
         arm: its name.
+        by_harness: whether it was no fault of the arm's.
     """
 
-    def __init__(self, arm: str, reason: str) -> None:
+    def __init__(self, arm: str, reason: str, *, by_harness: bool = False) -> None:
         super().__init__(f"{arm}: {reason}")
         self.arm = arm
+        self.by_harness = by_harness
+
+    @classmethod
+    def of(cls, arm: str, failure: Failure) -> Self:
+        """An arm that failed so."""
+        by_harness = failure.status is Status.JUDGE_ERROR
+        return cls(arm, f"{failure.status}: {failure.message}", by_harness=by_harness)
 
 
 class PingPong:
@@ -250,7 +258,7 @@ class PingPong:
                 for place, number in calls:
                     sent = workers[number].send(requests[place])
                     if isinstance(sent, Failure):
-                        raise ArmFailedError(self._arms[number].name, f"{sent.status}: {sent.message}")
+                        raise ArmFailedError.of(self._arms[number].name, sent)
                     came.append((place, number, requests[place], sent))
                     clocks[-1][1].append((number, self._clock()))
         spent_ns = [worker.spent_ns()[0] - began for worker, began in zip(workers, before, strict=True)]
@@ -298,7 +306,7 @@ class PingPong:
         """Make some calls, the first of which may compile; and say what a long one then takes."""
         failure = worker.hold(requests[0])
         if failure is not None:
-            raise ArmFailedError(arm.name, f"{failure.status}: {failure.message}")
+            raise ArmFailedError.of(arm.name, failure)
         least_ns = 0
         for request in (*requests, *[requests[0]] * WARM_UP):
             answer = worker.answer(request, worker.send(request), 0, 0, 0)
@@ -320,7 +328,7 @@ class PingPong:
 
     def _checked(self, arm: Arm, problem: Problem, n_iters: int, answer: Answer | Failure) -> Answer:
         if isinstance(answer, Failure):
-            raise ArmFailedError(arm.name, f"{answer.status}: {answer.message}")
+            raise ArmFailedError.of(arm.name, answer)
         checked = Mechanism.CHECKED_ANSWERS in self._mechanisms
         complaint = self._course.check(problem, n_iters, answer) if checked else None
         if complaint is not None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from bench.arguments import Arguments, options_of, request_of
 from bench.errors import UsageError
-from bench.exit_codes import INTERRUPTED, NOT_AS_EXPECTED, OK
+from bench.exit_codes import INTERRUPTED
 from bench.gate.contests import Contest, Contests
 from bench.gate.lanes import base_lane, require_own
 from bench.gate.stored import stored_rows
@@ -20,7 +20,7 @@ from bench.runs.journal import JOURNAL_NAME, read_journal
 from bench.runs.layout import is_run
 from bench.runs.records import Record, comparisons_document
 from bench.verbs.ci import tell_ci
-from bench.verbs.shown import console_of, contest_progress, finishing, write_json
+from bench.verbs.shown import code_of, console_of, contest_progress, finishing, write_json
 
 USUAL_PROBLEM, USUAL_DTYPE = "line-4", "float64"
 """What is compared where nothing is selected: one cell, so that the answer is there in seconds."""
@@ -34,7 +34,7 @@ def main(arguments: Arguments) -> int:
         alone = replace(request_of(arguments), targets=()) == Request()
         if not alone or in_lanes or arguments.instructions:
             raise UsageError("two runs are compared in all cells that they share. Leave the other options out.")
-        return _show(arguments, _stored(*map(Path, arguments.targets)), [], interrupted=False)
+        return _show(arguments, _stored(*map(Path, arguments.targets)), [])
     rows: list[Record] = []
     with base_lane(arguments.base, arguments.base_python) as lane, Harness(options) as harness:
         request = _narrowed(request_of(arguments))
@@ -44,7 +44,8 @@ def main(arguments: Arguments) -> int:
             for contest in contests:
                 rows.append(referee.row(contest, shown.launched(str(contest))))
                 shown.finished()
-    return _show(arguments, rows, [contest.head for contest in contests], interrupted=bool(interrupted))
+    code = _show(arguments, rows, [contest.head for contest in contests], harness_failed=referee.harness_failed)
+    return INTERRUPTED if interrupted else code
 
 
 def _narrowed(request: Request) -> Request:
@@ -89,12 +90,10 @@ def _stored(base: Path, head: Path) -> list[Record]:
     return rows
 
 
-def _show(arguments: Arguments, rows: Sequence[Record], heads: Sequence[Cell], *, interrupted: bool) -> int:
+def _show(arguments: Arguments, rows: Sequence[Record], heads: Sequence[Cell], *, harness_failed: bool = False) -> int:
     if not arguments.quiet:
         comparison_table(console_of(arguments), rows)
     if arguments.json:
         write_json(arguments.json, comparisons_document(run_environment(options_of(arguments)), rows))
     tell_ci(arguments, heads, [], comparisons=rows)
-    if interrupted:
-        return INTERRUPTED
-    return OK if all(row["as_expected"] for row in rows) else NOT_AS_EXPECTED
+    return code_of([], failed=not all(row["as_expected"] for row in rows), harness_failed=harness_failed)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from bench.arguments import Arguments, options_of, request_of
 from bench.errors import UsageError
-from bench.exit_codes import INTERRUPTED, NOT_AS_EXPECTED, OK
+from bench.exit_codes import INTERRUPTED
 from bench.gate.check import asked_for, held_against, unjudged
 from bench.gate.config import Requirement, read_gate
 from bench.gate.contests import Contest, Contests, unheld_row
@@ -32,6 +32,7 @@ def main(arguments: Arguments) -> int:
     contests: list[Contest] = []
     records: list[Record] = []
     speeds: list[Record] = []
+    harness_failed = False
     with Harness(options) as harness, finishing(arguments) as interrupted:
         demands += _demands(harness, requirements, asked)
         if not demands:
@@ -54,7 +55,7 @@ def main(arguments: Arguments) -> int:
                     if proof.verdict.proved:
                         proved.append(replace(demand, proved=proof))
             if arguments.speed:
-                _hold_speeds(arguments, harness, proved, contests, speeds)
+                harness_failed = _hold_speeds(arguments, harness, proved, contests, speeds)
     if interrupted:
         records += [verdict_record(unjudged(demand.cell, demand.requirement)) for demand in demands[len(records) :]]
     show(arguments, records)
@@ -70,8 +71,8 @@ def main(arguments: Arguments) -> int:
         console_of(arguments).print(line, highlight=False)
     if interrupted:
         return INTERRUPTED
-    code = code_of(records)
-    return NOT_AS_EXPECTED if code == OK and not all(row["as_expected"] for row in speeds) else code
+    failed = not all(row["as_expected"] for row in speeds)
+    return code_of(records, failed=failed, harness_failed=harness_failed)
 
 
 def _demands(harness: Harness, requirements: Sequence[Requirement], asked: Request) -> list[Demand]:
@@ -92,8 +93,12 @@ def _demands(harness: Harness, requirements: Sequence[Requirement], asked: Reque
 
 def _hold_speeds(
     arguments: Arguments, harness: Harness, proved: Sequence[Demand], contests: Sequence[Contest], rows: list[Record]
-) -> None:
-    """Compare what is to be compared, and time what is held against the limit; each row is kept as it comes."""
+) -> bool:
+    """Compare what is to be compared, and time what is held against the limit; each row is kept as it comes.
+
+    Returns:
+        Whether something could not be done by a mistake of the harness's.
+    """
     # Two requirements may ask of one cell.
     known = {demand.cell.key: demand.proved for demand in proved if demand.proved is not None}
     contests = [contest for contest in contests if contest.head.key in known]
@@ -102,6 +107,7 @@ def _hold_speeds(
         if demand.requirement.within_of_limit is not None:
             within.setdefault(demand.cell.key, []).append(demand.requirement.within_of_limit)
     referee = Contests(harness, known.values(), instructions=arguments.instructions)
+    harness_failed = False
     with contest_progress(arguments, len(contests) + len(within)) as shown:
         try:
             referee.prove_all(contests)
@@ -110,12 +116,14 @@ def _hold_speeds(
                 shown.finished()
             for timed in harness.time([known[key] for key in within]):
                 rows.extend(limit_row(timed, limit) for limit in within.pop(timed.cell.key))
+                harness_failed |= timed.harness_failed
                 shown.finished()
         except KeyboardInterrupt:
             # No reader of a report may take the absence of a row for a green one.
             rows.extend(unheld_row(contest) for contest in contests[len(rows) :])
             rows.extend(unheld_limit_row(known[key].cell, limit) for key in within for limit in within[key])
             raise
+    return harness_failed or referee.harness_failed
 
 
 def _gate_line(verdicts: Sequence[Record], speeds: Sequence[Record], n_requirements: int, *, interrupted: bool) -> str:

@@ -30,6 +30,7 @@ def main(arguments: Arguments) -> int:
     if arguments.resume:
         resumed, arguments = Path(arguments.resume), as_started(arguments)
     options = options_of(arguments)
+    harness_failed = False
     refuse_unwritable(resumed or Path(arguments.results))
     # The folder not before the plan is known: a request that cannot be carried out leaves no run unfinished.
     with (
@@ -43,8 +44,8 @@ def main(arguments: Arguments) -> int:
                 with proofs(arguments, len(cells)) as on_wait:
                     proved = list(record_proofs(harness, cells, folder, on_wait))
                 with launches(arguments, len(proved), options) as on_launch:
-                    for _ in record_timings(harness, proved, folder, on_launch):
-                        pass
+                    for one in record_timings(harness, proved, folder, on_launch):
+                        harness_failed |= one.harness_failed
             done, no_page = finish_run(folder, interrupted=bool(interrupted))
         except DiskError:
             # The disk has no room for the tables; the terminal has.
@@ -62,7 +63,9 @@ def main(arguments: Arguments) -> int:
         told = run_environment(options, harness.measure_limits(()))
         write_json(arguments.json, run_document(told, done.verdicts, done.timings) | costs_fields(done.timings))
     tell_ci(arguments, cells, done.verdicts, timings=done.timings, failed_timings=failed)
-    return INTERRUPTED if interrupted else code_of(done.verdicts, failed=bool(failed))
+    if interrupted:
+        return INTERRUPTED
+    return code_of(done.verdicts, failed=bool(failed), harness_failed=harness_failed)
 
 
 def _command() -> list[str]:

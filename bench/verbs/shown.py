@@ -121,10 +121,16 @@ def console_of(arguments: Arguments) -> "Console":
     return SteadyConsole(stderr=report_on_output or arguments.json == "-")
 
 
-def code_of(verdicts: "Iterable[Record]", *, failed: bool = False) -> int:
-    """The exit code of these verdicts; ``failed`` where something else is not as it must be."""
+def code_of(verdicts: "Iterable[Record]", *, failed: bool = False, harness_failed: bool = False) -> int:
+    """The exit code of these verdicts.
+
+    Args:
+        verdicts: their rows.
+        failed: whether something else is not as it must be.
+        harness_failed: whether something else was not done by a mistake of the harness's.
+    """
     verdicts = list(verdicts)
-    if any(row["status"] == "judge-error" for row in verdicts):
+    if harness_failed or any(row["status"] == "judge-error" for row in verdicts):
         return HARNESS_FAILED
     return NOT_AS_EXPECTED if failed or not all(row["as_expected"] for row in verdicts) else OK
 

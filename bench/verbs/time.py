@@ -16,7 +16,7 @@ def main(arguments: Arguments) -> int:
     verdicts: list[Record] = []
     timings: list[Record] = []
     judged: list[Proved] = []
-    failed = False
+    failed = harness_failed = False
     with planned(arguments, options) as (harness, cells), finishing(arguments) as interrupted:
         harness.use_the_wait(cells)
         with proofs(arguments, len(cells)) as on_wait:
@@ -27,6 +27,7 @@ def main(arguments: Arguments) -> int:
             for one in harness.time(judged, on_launch):
                 timings.append(timing_row(one))
                 failed |= one.failed
+                harness_failed |= one.harness_failed
     show(arguments, verdicts, timings)
     if not interrupted and not any(one.verdict.proved for one in judged):
         complain("no cell is proved, so nothing was timed; the verdicts say why")
@@ -34,4 +35,4 @@ def main(arguments: Arguments) -> int:
         rows = a_row_for_every_cell(verdicts, timings, interrupted=bool(interrupted))
         document = timings_document(run_environment(options, harness.measure_limits(())), rows)
         write_json(arguments.json, document | {"verdicts": verdicts} | costs_fields(timings))
-    return INTERRUPTED if interrupted else code_of(verdicts, failed=failed)
+    return INTERRUPTED if interrupted else code_of(verdicts, failed=failed, harness_failed=harness_failed)

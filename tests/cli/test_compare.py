@@ -4,8 +4,9 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
@@ -14,9 +15,12 @@ from bench.cli import code_of
 from bench.errors import UsageError
 from bench.gate.config import Requirement
 from bench.gate.speed import Demand, contests_of
-from bench.harness import Harness
+from bench.harness import Harness, Proved
 from bench.judge.lane import OWN
+from bench.judge.workshop import Workshop
 from bench.plan import Cell, Request, plan
+from bench.proof.subject import Failure
+from bench.proof.verdict import Status
 from bench.runs.records import COMPARISONS_SCHEMA
 from tests.runs.pasts import add_run
 
@@ -138,6 +142,29 @@ def test_an_interrupted_gate_is_green_nowhere(
     assert [row["as_expected"] for row in rows] == ([True, False, False] if judged else [False])
     suite = ElementTree.parse(report).getroot()
     assert int(suite.get("failures", 0)) + int(suite.get("errors", 0)) == len(rows) - judged
+
+
+@pytest.mark.parametrize("status", [Status.JUDGE_ERROR, Status.CRASHED])
+@pytest.mark.parametrize(
+    "words", [["compare", "numpy-analytic", "numpy-matmul"], ["gate"], ["time", "numpy-analytic", "-p", "line-4"]]
+)
+def test_a_mistake_of_the_harness_is_told_from_one_of_the_variant(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str], status: Status
+) -> None:
+    failure = Failure(status, None, "no worker could be started")
+    (tmp_path / "gate.toml").write_text(f'{LIMITED}faster_than = "numpy-matmul"\nwithin_of_limit = 2\n')
+    if words[0] == "gate":
+        words = [*words, "--config", str(tmp_path / "gate.toml"), "--speed"]
+    # Proofs have workers; what is launched afterwards has none.
+    made, launch = Harness.prove_all, Workshop.launch
+
+    def prove_all(harness: Harness, *cells: Any, **more: Any) -> Iterator[Proved]:
+        monkeypatch.setattr(Workshop, "launch", launch)
+        yield from list(made(harness, *cells, **more))
+        monkeypatch.setattr(Workshop, "launch", lambda *_: failure)
+
+    monkeypatch.setattr(Harness, "prove_all", prove_all)
+    assert code_of([*words, "-t", "float64", "-q"]) == (3 if status is Status.JUDGE_ERROR else 1)
 
 
 def test_a_gate_that_is_interrupted_while_it_plans(
