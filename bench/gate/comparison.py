@@ -127,7 +127,7 @@ def compare(
 
     try:
         stage(seen, FEWEST, lambda: _settled(seen, limit))
-        if len(seen.heads) >= 2 and _alarm(Estimate.of(seen.heads), limit):
+        if len(seen.heads) >= 2 and _alarm(Estimate.of_launches(seen.heads), limit):
             stage(fresh, CONFIRMING, lambda: _answered(seen, fresh, limit))
     except ArmFailedError as error:
         return Comparison(
@@ -168,9 +168,9 @@ def decide(
         slowed = "the device was slowed in most launches"
         reason = f"{slowed if pace.left_out > len(seen.heads) else hidden}{clocks}"
         return Comparison(outcome=Outcome.INCONCLUSIVE, reason=reason, limit=limit, seconds=seconds)
-    every = Estimate.of([*seen.heads, *fresh.heads])
-    null = Estimate.of([*seen.nulls, *fresh.nulls])
-    outcome, reason = _outcome(Estimate.of(seen.heads), fresh, every, null, limit)
+    every = Estimate.of_launches([*seen.heads, *fresh.heads])
+    null = Estimate.of_launches([*seen.nulls, *fresh.nulls])
+    outcome, reason = _outcome(Estimate.of_launches(seen.heads), fresh, every, null, limit)
     if doubts and outcome is not Outcome.SLOWER:
         outcome = Outcome.INCONCLUSIVE
         reason = "; ".join(f"{name} {doubt}" for name, doubt in doubts.items())
@@ -221,17 +221,21 @@ def _beyond(estimate: Estimate, side: float) -> bool:
 
 def _confirmed(fresh: Seen, every: Estimate, side: float, limit: float) -> bool:
     """Whether fresh launches lie on the side of an alarm, and all launches beyond the limit."""
-    return len(fresh.heads) >= 2 and _beyond(Estimate.of(fresh.heads), side) and side * every.mean > math.log(limit)
+    return (
+        len(fresh.heads) >= 2
+        and _beyond(Estimate.of_launches(fresh.heads), side)
+        and side * every.mean > math.log(limit)
+    )
 
 
 def _answered(seen: Seen, fresh: Seen, limit: float) -> bool:
     """Whether fresh launches confirm an alarm, or show that there is nothing beyond the limit."""
     if len(fresh.heads) < 2:
         return False
-    side = math.copysign(1.0, Estimate.of(seen.heads).mean)
-    again = Estimate.of(fresh.heads)
+    side = math.copysign(1.0, Estimate.of_launches(seen.heads).mean)
+    again = Estimate.of_launches(fresh.heads)
     refuted = (again.high if side > 0 else -again.low) < math.log(limit)
-    return refuted or _confirmed(fresh, Estimate.of([*seen.heads, *fresh.heads]), side, limit)
+    return refuted or _confirmed(fresh, Estimate.of_launches([*seen.heads, *fresh.heads]), side, limit)
 
 
 def _settled(seen: Seen, limit: float) -> bool:
@@ -239,7 +243,7 @@ def _settled(seen: Seen, limit: float) -> bool:
     if len(seen.heads) < FEWEST:
         return False
     edge = math.log(limit)
-    head, null = Estimate.of(seen.heads), Estimate.of(seen.nulls)
+    head, null = Estimate.of_launches(seen.heads), Estimate.of_launches(seen.nulls)
     clear = all(head.high < side or head.low > side for side in (-edge, edge))
     return clear and abs(null.mean) < edge
 

@@ -16,12 +16,6 @@ _Seen = tuple[Line, float | None]
 """A launch, and how many times as long the judge's loop took beside it as at its quickest. It is ``None`` where nobody
 looked: where judge and worker do not share a processor."""
 
-CUT = 5
-"""Of more than so many launches that count, one is cut off at either end, and one more for each so many more: where a
-clock changes by itself, the least of a launch's calls is of a moment quicker than usual if it met one, and in most
-launches it did not. Of five none is: three values bound little, and where one of five is such a launch the interval is
-wide, and more are made."""
-
 EACH_LOOK = 0.018
 """The interval is looked at after each launch, and ends them where it is narrow by chance. Where each look misses the
 truth in 1.8 %, the one that ends them does in 2 % if launches differ by 1 % (sd) or less, in 5 and 15 % if they differ
@@ -86,7 +80,7 @@ class Launches:
         >>> Launches([], [], seen, seen, agree=True).estimate_ns.mean
         101.0
         """
-        return Estimate.of(self.slopes_ns, missing=EACH_LOOK, cut=(len(self.seen) - 1) // CUT)
+        return Estimate.of_launches(self.slopes_ns, missing=EACH_LOOK)
 
     def ends_ns(self) -> tuple[float, float]:
         """The interval: by Student's t, and what is known besides where they disagree, are two, or met no full speed.

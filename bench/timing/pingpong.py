@@ -22,7 +22,7 @@ from bench.timing.asleep import NOTICED_NS, asleep_ns
 from bench.timing.clocks import Pace, PaceWatch, Reading
 from bench.timing.course import Course
 from bench.timing.plan import Budget, Plan, calibrate, plan_for
-from bench.timing.ratio import SHORT_EVERY, Rounds, setup_share, typical_ns
+from bench.timing.ratio import Rounds, setup_share, typical_ns
 
 LAUNCH_NS = 300_000_000
 FEWEST_ROUNDS, MOST_ROUNDS = 8, 150
@@ -53,8 +53,8 @@ MISLED = 1.5
 """Where the first launch shows that the lengths of calls were chosen in a busy moment, they are chosen again."""
 
 MOST_DISCARDED = 0.5
-"""Where the clock of an accelerator discards more than this share of a launch's blocks of rounds, the launch is left
-out. None is made again for it, so that discards are bounded by the plan of the comparison."""
+"""Where the clock of an accelerator discards more than this share of a launch's rounds, the launch is left out. None is
+made again for it, so that discards are bounded by the plan of the comparison."""
 
 FLAGGED_PROCESSORS = 1.15
 BETWEEN_NS = 120_000
@@ -241,11 +241,10 @@ class PingPong:
         return _of_length(max(plan.n_large, min(FEWEST_ITERATIONS, self._course.max_n)))
 
     def _rounds(self, workers: Sequence[Paced], plan: Plan) -> Rounds | None:
-        first = self._ready(plan, with_short=True)
-        call_ns = [self._warm_up(self._arms[number], workers[number], first) for number in self._shuffled()]
-        round_ns = (1 + 1 / SHORT_EVERY) * (sum(call_ns) + BESIDE_NS * len(workers))
+        first = self._ready(plan)
+        round_ns = sum(self._warm_up(self._arms[number], workers[number], first) for number in self._shuffled())
         n_rounds = max(FEWEST_ROUNDS, min(MOST_ROUNDS, int(self._launch_ns / round_ns)))
-        ready = [self._ready(plan, with_short=number % SHORT_EVERY == 0) for number in range(n_rounds)]
+        ready = [self._ready(plan) for _ in range(n_rounds)]
         came: list[tuple[int, int, Request, tuple[Frame, int]]] = []
         before = [worker.spent_ns()[0] for worker in workers]
         clocks: list[tuple[Reading | None, list[tuple[int, Reading | None]]]] = []
@@ -253,8 +252,7 @@ class PingPong:
             for requests in ready:
                 calls = [(place, number) for place in range(len(requests)) for number in range(len(workers))]
                 self._order.shuffle(calls)
-                if len(requests) > 1:
-                    clocks.append((self._clock(), []))
+                clocks.append((self._clock(), []))
                 for place, number in calls:
                     sent = workers[number].send(requests[place])
                     if isinstance(sent, Failure):
@@ -273,17 +271,14 @@ class PingPong:
         long_ns, short_ns = (
             np.array([taken[place, number] for number in range(len(workers))], np.float64).T for place in (0, 1)
         )
-        n_long = np.array([requests[0].n_iters for requests in ready])
-        n_short = np.array([requests[1].n_iters for requests in ready if len(requests) > 1])
+        n_long, n_short = (np.array([requests[place].n_iters for requests in ready]) for place in (0, 1))
         if self._clocks is None:
             return Rounds(long_ns, short_ns, n_long, n_short)
-        # Rounds with one short call stand or fall together: what is read beside it is their first.
         kept = np.array([self._clocks.kept(*around) for around in clocks])
         if kept.mean() < 1 - MOST_DISCARDED:
             self._clocks.left_out += 1
             return None
-        each = np.repeat(kept, SHORT_EVERY)[:n_rounds]
-        return Rounds(long_ns[each], short_ns[kept], n_long[each], n_short[kept])
+        return Rounds(long_ns[kept], short_ns[kept], n_long[kept], n_short[kept])
 
     def _clock(self) -> Reading | None:
         return None if self._clocks is None else self._clocks.read()
@@ -292,26 +287,26 @@ class PingPong:
         """The numbers of the arms, in an order drawn anew."""
         return self._order.sample(range(len(self._arms)), len(self._arms))
 
-    def _ready(self, plan: Plan, *, with_short: bool) -> list[Request]:
+    def _ready(self, plan: Plan) -> tuple[Request, Request]:
+        """A long call and a short one."""
         problem, dtype = self._fresh(), self._course.dtype
         n_large, n_small = plan.n_large, plan.n_small
         if Mechanism.RANDOM_LENGTHS in self._mechanisms:
             n_large = plan.drawn(n_large, self._order)
             n_small = self._order.randint(max(1, n_small // 2), max(2, n_small + n_small // 2))
             n_small = min(n_small, n_large - 1)
-        lengths = [n_large, n_small] if with_short else [n_large]
-        return [Request.of(problem, n, dtype) for n in lengths]
+        return Request.of(problem, n_large, dtype), Request.of(problem, n_small, dtype)
 
     def _warm_up(self, arm: Arm, worker: Paced, requests: Sequence[Request]) -> int:
-        """Make some calls, the first of which may compile; and say what a long one then takes."""
+        """Make some calls, the first of which may compile; and say what those of a round then take."""
         failure = worker.hold(requests[0])
         if failure is not None:
             raise ArmFailedError.of(arm.name, failure)
-        least_ns = 0
-        for request in (*requests, *[requests[0]] * WARM_UP):
+        taken_ns = []
+        for request in (*[requests[0]] * (1 + WARM_UP), *requests):
             answer = worker.answer(request, worker.send(request), 0, 0, 0)
-            least_ns = self._checked(arm, request.problem, request.n_iters, answer).elapsed_ns
-        return least_ns
+            taken_ns.append(self._checked(arm, request.problem, request.n_iters, answer).elapsed_ns)
+        return sum(taken_ns[-len(requests) :]) + BESIDE_NS * len(requests)
 
     def _doubt(self, arm: Arm, spent_ns: int, calls_ns: Sequence[int]) -> None:
         """Note an arm whose worker was on processors for longer than its calls took."""

@@ -10,19 +10,16 @@ import numpy.typing as npt
 Nanoseconds = npt.NDArray[np.float64]
 Iterations = npt.NDArray[np.int64]
 
-SHORT_EVERY = 3
-"""Every so many rounds have short calls too: set-up is a smaller part of a call, and needs fewer of them."""
-
 
 @dataclass(frozen=True, slots=True)
 class Rounds:
-    """The calls of one launch of several arms, each round one call of every arm, in an order drawn anew.
+    """The calls of one launch of several arms, each round a long and a short call of every arm, in an order drawn anew.
 
     Attributes:
-        long_ns: wall time of the long calls, (rounds, arms). All calls of a round ask for the same iterations.
-        short_ns: of the short calls, (rounds / `SHORT_EVERY`, arms).
+        long_ns: wall time of the long calls, (rounds, arms). Those of a round ask for the same iterations.
+        short_ns: of the short calls, (rounds, arms).
         n_long: iterations of the long calls of each round, (rounds,).
-        n_short: of the short ones, (rounds / `SHORT_EVERY`,).
+        n_short: of the short ones, (rounds,).
     """
 
     long_ns: Nanoseconds
@@ -48,8 +45,8 @@ def log_ratio(rounds: Rounds, head: int, *bases: int) -> float:
     Returns:
         ``nan`` where the long calls do not stand out from the short ones.
 
-    >>> long, short = np.array([[1100.0, 1200.0]] * 8), np.array([[200.0, 200.0]] * 3)
-    >>> launch = Rounds(long, short, np.full(8, 100), np.full(3, 10))
+    >>> long, short = np.array([[1100.0, 1200.0]] * 8), np.array([[200.0, 200.0]] * 8)
+    >>> launch = Rounds(long, short, np.full(8, 100), np.full(8, 10))
     >>> round(math.exp(log_ratio(launch, 1, 0)), 4)
     1.1111
     """
@@ -57,28 +54,23 @@ def log_ratio(rounds: Rounds, head: int, *bases: int) -> float:
     # One base at a time: the mean of two skewed times is less skewed than one, and the head would seem quicker.
     rises_long = statistics.fmean(middle(long[:, head] - long[:, base]) for base in bases)
     rises_short = statistics.fmean(middle(short[:, head] - short[:, base]) for base in bases)
-    # Of the base: how much of a long call a short one takes, in rounds that have both.
-    share = math.exp(statistics.fmean(middle(short[:, base] - long[::SHORT_EVERY, base]) for base in bases))
+    # Of the base: how much of a long call a short one takes.
+    share = math.exp(statistics.fmean(middle(short[:, base] - long[:, base]) for base in bases))
     rise = math.exp(rises_long) - share * math.exp(rises_short)
     return math.log(rise / (1 - share)) if rise > 0 and share < 1 else math.nan
 
 
 def parts(rounds: Rounds, size: int) -> list[Rounds]:
-    """One launch as several, of so many rounds each; a multiple of `SHORT_EVERY`. What is left over is left out.
+    """One launch as several, of so many rounds each. What is left over is left out.
 
-    >>> launch = Rounds(np.ones((14, 2)), np.ones((5, 2)), np.full(14, 100), np.full(5, 10))
+    >>> launch = Rounds(np.ones((14, 2)), np.ones((14, 2)), np.full(14, 100), np.full(14, 10))
     >>> [(part.long_ns.shape, part.short_ns.shape) for part in parts(launch, 6)]
-    [((6, 2), (2, 2)), ((6, 2), (2, 2))]
+    [((6, 2), (6, 2)), ((6, 2), (6, 2))]
     """
     starts = range(0, len(rounds.long_ns) - size + 1, size)
+    each = [slice(start, start + size) for start in starts]
     return [
-        Rounds(
-            rounds.long_ns[start : start + size],
-            rounds.short_ns[start // SHORT_EVERY : (start + size) // SHORT_EVERY],
-            rounds.n_long[start : start + size],
-            rounds.n_short[start // SHORT_EVERY : (start + size) // SHORT_EVERY],
-        )
-        for start in starts
+        Rounds(rounds.long_ns[part], rounds.short_ns[part], rounds.n_long[part], rounds.n_short[part]) for part in each
     ]
 
 
@@ -99,6 +91,6 @@ def typical_ns(rounds: Rounds, arm: int) -> float:
 
 def setup_share(rounds: Rounds, arm: int) -> float:
     """The share of set-up in a long call of one arm, 0 to 1; by the calls of a round, as `log_ratio` takes them."""
-    short_over_long = middle(np.log(rounds.short_ns[:, arm] / rounds.long_ns[::SHORT_EVERY, arm]))
-    iterations = float(np.mean(rounds.n_short / rounds.n_long[::SHORT_EVERY]))
+    short_over_long = middle(np.log(rounds.short_ns[:, arm] / rounds.long_ns[:, arm]))
+    iterations = float(np.mean(rounds.n_short / rounds.n_long))
     return min(1.0, max(0.0, (math.exp(short_over_long) - iterations) / (1 - iterations)))

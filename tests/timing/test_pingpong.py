@@ -19,7 +19,7 @@ from bench.proof.verdict import Status
 from bench.timing.clocks import Pace
 from bench.timing.course import Course
 from bench.timing.pingpong import FEWEST_ROUNDS, Arm, ArmFailedError, PingPong
-from bench.timing.ratio import SHORT_EVERY, log_ratio
+from bench.timing.ratio import log_ratio
 from tests.proof.verdicts import PROVED
 from tests.timing.test_clocks import nvml
 
@@ -195,8 +195,8 @@ def gpu(monkeypatch: pytest.MonkeyPatch) -> Gpu:
     return made
 
 
-READINGS = 1 + 2 * (SHORT_EVERY + 1)
-"""Of a block of rounds with two arms: before it, and after each call."""
+READINGS = 1 + 2 * 2
+"""Of a round with two arms: before it, and after each call."""
 
 
 def test_rounds_in_which_the_device_was_slowed_are_discarded(gpu: Gpu) -> None:
@@ -204,14 +204,13 @@ def test_rounds_in_which_the_device_was_slowed_are_discarded(gpu: Gpu) -> None:
     calm.launch()
     whole = calm.launch()
     slowed.launch()
-    # Somewhere in the third block of the launch that follows.
-    gpu.slowed_at = frozenset({gpu.readings + 2 * READINGS + 5})
+    # Somewhere in the third round of the launch that follows.
+    gpu.slowed_at = frozenset({gpu.readings + 2 * READINGS + 3})
     rounds = slowed.launch()
     assert whole is not None
     assert rounds is not None
-    third = slice(2 * SHORT_EVERY, 3 * SHORT_EVERY)
-    np.testing.assert_array_equal(rounds.long_ns, np.delete(whole.long_ns, third, axis=0))
-    np.testing.assert_array_equal(rounds.n_long, np.delete(whole.n_long, third))
+    np.testing.assert_array_equal(rounds.long_ns, np.delete(whole.long_ns, 2, axis=0))
+    np.testing.assert_array_equal(rounds.n_long, np.delete(whole.n_long, 2))
     np.testing.assert_array_equal(rounds.short_ns, np.delete(whole.short_ns, 2, axis=0))
     np.testing.assert_array_equal(rounds.n_short, np.delete(whole.n_short, 2))
     pace = slowed.pace((0,), 1)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from bench.timing.estimate import Estimate
-from bench.timing.ratio import SHORT_EVERY, Rounds, log_ratio, setup_share, typical_ns
+from bench.timing.ratio import Rounds, log_ratio, setup_share, typical_ns
 
 
 def rounds(
@@ -26,11 +26,10 @@ def rounds(
         return (setup_ns[arm] + n * per_iteration_ns[arm]) * spell * math.exp(chance.gauss(0, noise))
 
     long, short = [], []
-    for index in range(number):
+    for _ in range(number):
         spell = 1.5 if chance.random() < slow else 1.0
         long.append([call(arm, 100, spell) for arm in range(len(per_iteration_ns))])
-        if index % SHORT_EVERY == 0:
-            short.append([call(arm, 12, spell) for arm in range(len(per_iteration_ns))])
+        short.append([call(arm, 12, spell) for arm in range(len(per_iteration_ns))])
     return Rounds(np.array(long), np.array(short), np.full(len(long), 100), np.full(len(short), 12))
 
 
@@ -57,7 +56,7 @@ def test_wasting_time_in_some_short_calls_shows_as_set_up() -> None:
 def test_a_typical_iteration_is_levelled_by_the_lengths_of_its_calls() -> None:
     chance = random.Random(5)
     n_long = np.array([chance.randint(88, 100) for _ in range(120)])
-    n_short = np.array([chance.randint(6, 18) for _ in range(40)])
+    n_short = np.array([chance.randint(6, 18) for _ in range(120)])
     long_ns, short_ns = (200_000.0 + 6_000.0 * n[:, np.newaxis] for n in (n_long, n_short))
     assert typical_ns(Rounds(long_ns, short_ns, n_long, n_short), 0) == pytest.approx(6_000, rel=0.03)
 
@@ -78,7 +77,7 @@ def test_spells_that_only_ever_add_favour_no_arm() -> None:
     """The times of a shared processor are skewed: now and then a call takes half as long again."""
     chance = np.random.default_rng(3)
     long = 1e6 * (1 + chance.exponential(0.25, (20_000, 3)))
-    short = 1e5 * (1 + chance.exponential(0.25, (len(long[::SHORT_EVERY]), 3)))
+    short = 1e5 * (1 + chance.exponential(0.25, (len(long), 3)))
     assert abs(log_ratio(Rounds(long, short, np.full(len(long), 100), np.full(len(short), 10)), 2, 0, 1)) < 0.006
 
 
