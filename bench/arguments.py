@@ -1,6 +1,7 @@
 """From the words of the command line to a request and to options, refused where they make no sense."""
 
 import argparse
+import csv
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -36,7 +37,8 @@ def request_of(arguments: Arguments) -> Request:
     """
 
     def names(values: Iterable[str]) -> tuple[str, ...]:
-        return tuple(name.strip() for value in values for name in value.split(",") if name.strip())
+        # A column's name may have a comma, in quotes as in the file.
+        return tuple(name.strip() for row in csv.reader(values, skipinitialspace=True) for name in row if name.strip())
 
     return Request(
         targets=tuple(arguments.targets),
@@ -56,7 +58,7 @@ def options_of(arguments: Arguments) -> "Options":
     """How cells are to be proved and timed.
 
     Raises:
-        UsageError: a number is out of its range, or there is no place for the file that is to be written.
+        UsageError: a number is out of its range.
     """
     # `gdbench list` needs neither.
     from bench.harness import Options  # noqa: PLC0415
@@ -68,11 +70,6 @@ def options_of(arguments: Arguments) -> "Options":
         if value is not None and not least <= value <= most:
             why = "; one launch gives no interval" if name == "launches" else ""
             raise UsageError(f"--{name} is {value}{why}. Give a number{unit} from {least} to {most}.")
-    _refuse_unwritable(getattr(arguments, "json", None))
-    junit = getattr(arguments, "junit", None)
-    if junit == "-":
-        raise UsageError("--junit is for a file, which a CI service reads. Name one, such as gdbench-junit.xml.")
-    _refuse_unwritable(junit)
     limits = WorkerLimits(
         call_seconds=arguments.deadline,
         memory_bytes=None if arguments.memory is None else int(arguments.memory * 2**30),
@@ -121,6 +118,8 @@ def run_at(place: str) -> Path:
     Raises:
         UsageError: there is none.
     """
+    if not place:
+        raise UsageError("the name of a run is empty, as that of a variable that is not set. Name its folder.")
     folder = Path(place)
     if not is_run(folder):
         what = "is no run folder" if folder.exists() else "is not there"
@@ -135,11 +134,19 @@ def _number(text: str, option: str) -> float:
         raise UsageError(f"{option} is {text!r}, not a number. Give one such as 0.01, or auto.") from None
 
 
-def _refuse_unwritable(target: str | None) -> None:
-    """Before the work rather than after it, when its results would be lost."""
-    if target in (None, "-"):
-        return
-    path = Path(str(target))
-    if path.is_dir() or not path.parent.is_dir():
-        what = "it is a folder" if path.is_dir() else f"there is no folder {path.parent}"
-        raise UsageError(f"{target} cannot be written: {what}. Name a file in a folder that is there.")
+def refuse_unwritable_files(arguments: Arguments) -> None:
+    """Before the work rather than after it, when its results would be lost.
+
+    Raises:
+        UsageError: there is no place for a file that is to be written.
+    """
+    for option in ("json", "junit", "output", "picture"):
+        target = getattr(arguments, option, None)
+        if target is None or (target == "-" and option == "json"):
+            continue
+        path = Path(target)
+        if target in ("", "-"):
+            raise UsageError(f"--{option} is for a file, and {target!r} names none. Name one, or leave it out.")
+        if path.is_dir() or not path.parent.is_dir():
+            what = "it is a folder" if path.is_dir() else f"there is no folder {path.parent}"
+            raise UsageError(f"{target} cannot be written: {what}. Name a file in a folder that is there.")

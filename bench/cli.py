@@ -3,6 +3,7 @@
 Nothing heavy is imported here, so that ``gdbench --help`` and completion answer at once.
 """
 
+import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -30,6 +31,7 @@ def code_of(arguments: Sequence[str]) -> int:  # noqa: PLR0911 - one return an e
         if options.verb is None:
             parser.print_help()
             return OK
+        import_module("bench.arguments").refuse_unwritable_files(options)
         code = int(import_module(f"bench.verbs.{options.verb}").main(options))
         # Here and not when Python ends: a verdict is not lost because its reader has left.
         try:
@@ -48,6 +50,10 @@ def code_of(arguments: Sequence[str]) -> int:  # noqa: PLR0911 - one return an e
         drop(sys.stdout)
         return OK
     except Exception as error:  # noqa: BLE001 - the last resort: a defect of ours must not look like a verdict
+        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+            # Of a run's own files the run speaks.
+            drop(sys.stdout)
+            return _complain(f"there is no space left for what is to be written: {error}", HARNESS_FAILED)
         import_module("traceback").print_exc()
         return _complain(
             f"the harness itself failed: {type(error).__name__}: {error}. This is a defect.", HARNESS_FAILED

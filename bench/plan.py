@@ -1,5 +1,6 @@
 """The plan: which cells a request means, and which of them cannot be done before anything is run."""
 
+import os
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -55,6 +56,24 @@ class Request:
     outputs: tuple[str, ...] = ()
     lr: LearningRate = "auto"
     bias: bool = True
+
+    def __post_init__(self) -> None:
+        """Take one name for a tuple of it, and a path for its text.
+
+        Raises:
+            UsageError: a name is none.
+
+        >>> Request(problems="line-4", targets=(Path("mine.py"),))  # doctest: +ELLIPSIS
+        Request(targets=('mine.py',), variants=(), problems=('line-4',), ...
+        """
+        for name in ("targets", "variants", "problems", "devices", "dtypes", "features", "outputs"):
+            given = getattr(self, name)
+            names = (given,) if isinstance(given, str | os.PathLike) else tuple(given)
+            if not all(isinstance(each, str | os.PathLike) for each in names):
+                raise UsageError(f"{name} is {given!r:.100}; it is a name or several, each a string.")
+            object.__setattr__(self, name, tuple(os.fspath(each) for each in names))
+        if self.lr != "auto" and (isinstance(self.lr, bool) or not isinstance(self.lr, int | float)):
+            raise UsageError(f"lr is {self.lr!r:.100}; it is a number such as 0.01, or 'auto'.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +167,8 @@ def plan(
             dtype,
             available[variant.backend],
             why_no_more=why_no_more,
-            named=bool(request.devices) or variant.name in chosen.by_name,
+            # No installation brings a backend that nobody knows.
+            named=bool(request.devices) or variant.name in chosen.by_name or variant.backend not in KNOWN,
             timed=all_are_timed or variant.family not in TIMED_WHEN_NAMED,
         )
         for one in data
@@ -202,7 +222,8 @@ class _Chosen:
                         f"two variants are named {variant.name!r}: {known.target} ({known.origin}) and "
                         f"{variant.target} ({variant.origin}). Rename one of them, or ask for them one at a time."
                     )
-                if ":" in target:
+                # A file is named for what it registers; of a package one part may be for a library that is not here.
+                if ":" in target or target.endswith(".py"):
                     self.by_name.add(variant.name)
         if patterns or not chosen:
             for variant in select_variants(self._registered, patterns):

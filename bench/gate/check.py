@@ -45,9 +45,10 @@ def held_against(verdict: Verdict, requirement: Requirement) -> Verdict:
     return replace(verdict, expected=expected, as_expected=fits, finding=replace(finding, evidence=evidence))
 
 
-def unjudged(cell: Cell, requirement: Requirement) -> Verdict:
-    """The verdict on a cell that nobody came to before the gate was interrupted: no reader may take it for passed."""
-    expected = str(requirement.cause or requirement.status or cell.variant.expect or Status.PROVED)
+def unjudged(cell: Cell, requirement: Requirement | None = None) -> Verdict:
+    """The verdict on a cell that nobody came to before an interrupt: no reader may take it for passed."""
+    asked = None if requirement is None else requirement.cause or requirement.status
+    expected = str(asked or cell.variant.expect or Status.PROVED)
     return cell.verdict(Finding(status=Status.VOID, evidence=INTERRUPTED), expected=expected, as_expected=False)
 
 

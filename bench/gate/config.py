@@ -1,5 +1,6 @@
 """What a project asks of its cells: ``[tool.gdbench.gate]`` in its pyproject.toml."""
 
+import math
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,7 +12,9 @@ from bench.proof.verdict import Status
 
 SPEED_KEYS = ("max_slowdown", "faster_than", "within_of_limit")
 KEYS = ("variant", "problem", "device", "dtype", "status", "cause", "within", *SPEED_KEYS)
-
+LEAST_SLOWDOWN = 0.001
+"""Less is told by no machine."""
+ABOVE_ONE = math.nextafter(1.0, 2.0)
 
 LIMIT_BYTES = 2**20
 """A larger project file is not read."""
@@ -95,17 +98,21 @@ def _requirement(cell: Any, where: str) -> Requirement:
         status=status,
         cause=cell.get("cause"),
         within=within,
-        max_slowdown=_number(cell, "max_slowdown", where, 0.0, "a share above 0, such as 0.05 for 5 %"),
+        max_slowdown=_number(
+            cell, "max_slowdown", where, LEAST_SLOWDOWN, "a share of 0.001 or more, such as 0.05 for 5 %"
+        ),
         faster_than=faster_than,
-        within_of_limit=_number(cell, "within_of_limit", where, 1.0, "a number above 1: times the machine's limit"),
+        within_of_limit=_number(
+            cell, "within_of_limit", where, ABOVE_ONE, "a number above 1: times the machine's limit"
+        ),
     )
 
 
-def _number(cell: Mapping[str, Any], key: str, where: str, above: float, meaning: str) -> float | None:
+def _number(cell: Mapping[str, Any], key: str, where: str, least: float, meaning: str) -> float | None:
     value = cell.get(key)
     if value is None:
         return None
-    if type(value) not in (int, float) or not above < value < 1e6:
+    if type(value) not in (int, float) or not least <= value < 1e6:
         raise UsageError(f"{where}: {key} is {value!r}; it is {meaning}.")
     return float(value)
 

@@ -10,7 +10,7 @@ from bench.gate.comparison import DEFAULT_LIMIT, Comparison, Outcome, compare
 from bench.gate.instructions import Instructions, compare_counts, count
 from bench.gate.lanes import lacks
 from bench.gate.row import Row
-from bench.harness import Harness, Proved
+from bench.harness import NOT_LAUNCHED, Harness, Proved
 from bench.plan import Cell
 from bench.proof.verdict import ProvedVerdict, Status
 from bench.runs.records import Record
@@ -22,6 +22,11 @@ NOT_SHOWN_SLOW = frozenset({Outcome.FASTER, Outcome.INCONCLUSIVE})
 """What a cell that must be faster may come to: a machine too noisy to say fails nobody."""
 
 ANY = frozenset(Outcome)
+
+ITS_OWN = frozenset(
+    {Status.WRONG, Status.BROKEN, Status.UNSUPPORTED, Status.CRASHED, Status.TIMEOUT, Status.OUT_OF_MEMORY}
+)
+"""What becomes of a base by itself, once it is imported: a change repairs it, or does what it declines."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,10 +49,13 @@ class Contest:
 
     @property
     def names(self) -> tuple[str, str]:
-        """What the two sides are called: their variants, or their lanes where it is the same variant."""
-        if self.base.variant.name == self.head.variant.name:
-            return self.base.lane.name, self.head.lane.name
-        return self.base.variant.name, self.head.variant.name
+        """What the sides are called: their variants, or their lanes, or where they are written if these are alike."""
+        base, head = self.base, self.head
+        if base.variant.name != head.variant.name:
+            return base.variant.name, head.variant.name
+        if base.lane == head.lane and base.variant != head.variant:
+            return base.variant.target, head.variant.target
+        return base.lane.name, head.lane.name
 
     def __str__(self) -> str:
         base, head = self.names
@@ -88,9 +96,9 @@ class Contests:
         for name, side in zip(names, (base, head), strict=True):
             if not side.verdict.proved:
                 finding = side.verdict.finding
-                wrong = finding.status is Status.WRONG
+                repaired = finding.status in ITS_OWN and side.verdict.isolation not in NOT_LAUNCHED
                 self.harness_failed |= finding.status is Status.JUDGE_ERROR
-                if side is base and contest.base_may_lack and (wrong or lacks(side.cell.lane, side.cell.variant)):
+                if side is base and contest.base_may_lack and (repaired or lacks(side.cell.lane, side.cell.variant)):
                     reason = f"{name} has nothing that it could be slower than: {finding.status}, {finding.evidence}"
                     return _row(contest, Comparison(outcome=Outcome.INCONCLUSIVE, reason=reason)).record()
                 reason = f"{name} is {finding.status}, and nothing is compared without a proof: {finding.evidence}"
@@ -121,8 +129,8 @@ class Contests:
             why = failed.reason if isinstance(failed, Rejected) else getattr(failed, "message", "")
             return _row(contest, replace(found, reason=f"{found.reason}; no instructions: {why}"))
         counts = compare_counts(before, after, contest.head.variant.backend)
-        if found.outcome is Outcome.INCONCLUSIVE and not found.failed and counts.verdict is not Outcome.INCONCLUSIVE:
-            beyond = abs(math.log(counts.ratio)) > math.log(contest.limit)
+        if found.outcome is Outcome.INCONCLUSIVE and found.noisy and counts.verdict is not Outcome.INCONCLUSIVE:
+            beyond = counts.verdict is not Outcome.SAME and abs(math.log(counts.ratio)) > math.log(contest.limit)
             outcome = (Outcome.SLOWER if counts.ratio > 1 else Outcome.FASTER) if beyond else Outcome.SAME
             found = replace(
                 found, outcome=outcome, reason=f"by instructions: {counts.reason}; by the clock {found.reason}"
@@ -143,7 +151,8 @@ def unheld_row(contest: Contest) -> Record:
 
 
 def _key(cell: Cell) -> tuple[object, ...]:
-    return (*cell.key, cell.lane)
+    # Two files may have variants of one name.
+    return (*cell.key, cell.variant.target, cell.lane)
 
 
 def _launch_ns(limit: float) -> int:

@@ -136,11 +136,12 @@ def count(
         raise UsageError(f"the proof is of {proved.variant} on {proved.problem}, not of {cell}: prove the cell first")
     if cell.device != "cpu" or cell.data is None:
         raise UsageError(f"{cell} cannot be counted: callgrind sees the processor alone, and needs data on it")
-    variant = replace(cell.variant, target=_target_in_lane(cell.variant.target))
+    variant = replace(cell.variant, target=_target_in_lane(cell))
     source = Path(cell.lane.moved(os.getcwd()))
     started_by = command(valgrind, os.path.abspath(cell.lane.python or sys.executable), source)
     with Workshop(limits) as workshop:
-        launched = workshop.launch(variant, cell.device, command=started_by)
+        # The command has the lane's interpreter already.
+        launched = workshop.launch(variant, cell.device, replace(cell.lane, python=None), started_by)
         if isinstance(launched, Failure):
             return launched
         dtype = dtype_named(cell.dtype)
@@ -271,6 +272,7 @@ class _Calls:
         return longest
 
 
-def _target_in_lane(target: str) -> str:
-    place, _, function = target.rpartition(":")
-    return f"{Path(LINK) / place}:{function}" if place.endswith(".py") else target
+def _target_in_lane(cell: Cell) -> str:
+    """Where the lane has the variant: by the link that the worker is started in, or by a whole path."""
+    place, _, function = cell.variant.target.rpartition(":")
+    return f"{Path(LINK) / cell.lane.moved(place)}:{function}" if place.endswith(".py") else cell.variant.target

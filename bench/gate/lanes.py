@@ -31,6 +31,8 @@ def base_lane(revision: str | None, python: str | None) -> Iterator[Lane]:
     Raises:
         UsageError: there is no git, no repository or no such revision, or no such interpreter.
     """
+    if revision == "":
+        raise UsageError("--base is empty, as a variable that is not set. Name a revision, such as origin/main.")
     interpreter = None if python is None else _interpreter(python)
     if revision is None:
         yield OWN if interpreter is None else Lane(interpreter, interpreter)

@@ -15,7 +15,10 @@ from bench.judge.lane import OWN, Lane
 from bench.plan import Cell, Request
 from bench.proof.subject import Failure
 from bench.runs.records import Record
+from bench.timing.limits.work import WorkClass
 from bench.timing.record import Timing
+
+ANY_PROBLEM = "line-4"
 
 Planner = Callable[[Request], Sequence[Cell]]
 
@@ -84,12 +87,12 @@ def _speed_of(requirement: Requirement) -> object:
 
 
 def _rival(cell: Cell, name: str, plan: Planner) -> Cell:
-    request = Request(variants=(name,), problems=(cell.problem,), devices=(cell.device,), dtypes=(cell.dtype,))
-    rivals = plan(request)
+    # On any problem: that of the cell may be a table, which has no name by which it is found.
+    rivals = plan(Request(targets=(name,), problems=(ANY_PROBLEM,), devices=(cell.device,), dtypes=(cell.dtype,)))
     if len(rivals) != 1:
         raise UsageError(f"faster_than {name!r} means {len(rivals)} variants. Name one.")
     # The very data of the cell: the arms of a contest are sent the same calls.
-    return replace(rivals[0], data=cell.data)
+    return replace(rivals[0], problem=cell.problem, data=cell.data)
 
 
 def limit_row(timed: Timed, within: float) -> Record:
@@ -107,6 +110,19 @@ def limit_row(timed: Timed, within: float) -> Record:
         return replace(untimed, reason=reason).record()
     if outcome.limit_ns is None:
         return untimed.record()
+    if outcome.doubt:
+        return replace(untimed, reason=f"its time is doubtful: {outcome.doubt}").record()
+    if outcome.work_class != WorkClass.DATA:
+        # Its limit is that of less work, which is no reason to ask more of it.
+        reason = f"it takes less than one pass over its data does at least; {outcome.limit_note}"
+        return replace(
+            untimed,
+            verdict=Outcome.SAME,
+            reason=reason,
+            head_ns_per_iter=outcome.ns_per_iter,
+            launches=outcome.launches,
+            as_expected=True,
+        ).record()
     allowed_ns = within * outcome.limit_ns
     slow = outcome.ci_low > allowed_ns
     return replace(

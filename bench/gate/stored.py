@@ -10,6 +10,8 @@ from bench.runs.records import Record, cell_of
 RUNS_APART = 1.061
 """Unchanged code in two runs that are minutes apart differs by 5.5 to 6.1 % on a noisy machine."""
 
+_DECIDE = "compare the code itself to decide"
+
 
 def stored_rows(base: str, base_timings: Sequence[Record], head: str, head_timings: Sequence[Record]) -> list[Record]:
     """A row for each cell that both runs have timed.
@@ -32,6 +34,10 @@ def _row(base: str, before: Record, head: str, after: Record) -> Record:
     beyond = abs(math.log(ratio)) > math.log(RUNS_APART) and not low <= 1 <= high
     outcome = Outcome.INCONCLUSIVE if not beyond else Outcome.SLOWER if ratio > 1 else Outcome.FASTER
     said = "more" if beyond else "no more"
+    doubts = [
+        f"{name} is doubtful: {row['doubt']}" for name, row in ((base, before), (head, after)) if row.get("doubt")
+    ]
+    outcome = Outcome.INCONCLUSIVE if doubts else outcome
     variant, problem, device, dtype = map(str, cell_of(after))
     return Row(
         base=base,
@@ -44,7 +50,7 @@ def _row(base: str, before: Record, head: str, after: Record) -> Record:
         ratio=ratio,
         ci_low=low,
         ci_high=high,
-        reason=f"advisory: {said} than two runs of unchanged code may differ; compare the code itself to decide",
+        reason="; ".join((f"advisory: {said} than two runs of unchanged code may differ", *doubts, _DECIDE)),
         base_ns_per_iter=base_ns,
         head_ns_per_iter=head_ns,
         as_expected=True,

@@ -47,8 +47,10 @@ def refuse_strangers(loaded: Loaded, before: Iterable[str], trees: Sequence[str]
 
 def _refuse_from_tree(name: str, path: Path, root: Path) -> None:
     if (root / path).exists():
-        folder = path.parents[name.count(".") + (path.name == "__init__.py")]
-        raise _same(name, f"the working tree's, set PYTHONPATH to its folder {folder}")
+        above = name.count(".") + (path.name == "__init__.py")
+        # The repository itself may be the package.
+        folder = f"its folder {path.parents[above]}" if above < len(path.parents) else "the folder above the repository"
+        raise _same(name, f"the working tree's, set PYTHONPATH to {folder}")
     lies_in = next(place for place in (root / path).parents if place.exists())
     if lies_in != root and not any(lies_in.iterdir()):
         raise _same(name, "of a submodule, and no revision has the files of those; compare within its own repository")

@@ -151,8 +151,8 @@ class Workshop:
             "backend": variant.backend,
             "device": device,
             "path": [] if command or lane.python is not None else path,
-            "first": [] if command or lane.root is None else lane.first_on_path(_with_root_of(variant.target, path)),
-            "trees": None if command or lane.root is None else [str(lane.top), str(lane.root)],
+            "first": [] if lane.root is None else lane.first_on_path(_with_root_of(variant.target, path)),
+            "trees": None if lane.root is None else [str(lane.top), str(lane.root)],
             "memory_bytes": self._memory_bytes if device == "cpu" else None,
         }
         loaded = self._loaded(variant.backend, kind, lane.python, command, meta)

@@ -27,6 +27,9 @@ def markdown_report(
         comparisons: rows of the comparisons; those that are not as expected come first.
     """
     line = f"{tables.summary(verdicts)}{times.failures(timings)}"
+    if comparisons and not verdicts:
+        failing = sum(not row["as_expected"] for row in comparisons)
+        line = f"{len(comparisons)} compared, {failing} not as expected"
     failed, untimed, timings = times.failed(timings), times.untimed(timings), times.timed(timings)
     sections = ["## gdbench", f"**{markdown(line)}**"]
     sections += _groups("Not as expected", tables.unexpected(verdicts), show_expected=True)

@@ -88,7 +88,7 @@ def load_timings(folder: Path) -> pd.DataFrame:
     """
     held = read_run_file(folder)
     if held["finished"] is None:
-        return run_of(folder.name, held["environment"], _read_journal(folder / JOURNAL_NAME)).timings
+        return run_of(folder.name, held["environment"], read_journal(folder / JOURNAL_NAME)).timings
     return _named(folder.name, _read_table(folder / "timings.parquet", TABLES["timings"]))
 
 
@@ -136,24 +136,14 @@ def _load_folder(folder: Path) -> Run:
     name = folder.resolve().name
     journal = folder / JOURNAL_NAME
     if not (folder / RUN_FILE).is_file() and journal.is_file():
-        return run_of(name, {}, _read_journal(journal))
+        return run_of(name, {}, read_journal(journal))
     held = read_run_file(folder)
     if held["finished"] is None:
-        return run_of(name, held["environment"], _read_journal(journal))
+        return run_of(name, held["environment"], read_journal(journal))
     frames = {
         table: _named(name, _read_table(folder / f"{table}.parquet", columns)) for table, columns in TABLES.items()
     }
     return Run(**frames, environments={name: held["environment"]})
-
-
-def _read_journal(path: Path) -> Cells:
-    try:
-        return read_journal(path)
-    except OSError as error:
-        raise UsageError(
-            f"{path} cannot be read: {error.strerror}. The run is not finished, so its cells are nowhere else; "
-            f"restore the file, or move the run folder away."
-        ) from error
 
 
 def _read_table(path: Path, columns: Sequence[Column]) -> pd.DataFrame:

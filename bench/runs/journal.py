@@ -152,11 +152,15 @@ def read_journal(path: Path) -> Cells:
     A last line without its line feed is what a killed run leaves, and is passed over. Nothing else is forgiven.
 
     Raises:
-        UsageError: a whole line is not what gdbench writes, or the file is larger than `JOURNAL_LIMIT_BYTES`; the
-            message names the line.
-        OSError: the file cannot be read.
+        UsageError: the file cannot be read, a whole line is not what gdbench writes, or the file is larger than
+            `JOURNAL_LIMIT_BYTES`; the message names the line.
     """
-    return _cells(_read(path)[0])
+    try:
+        return _cells(_read(path)[0])
+    except OSError as error:
+        raise UsageError(
+            f"{path} cannot be read: {error.strerror}. Restore the file, or move the run folder away."
+        ) from error
 
 
 def _read(path: Path) -> tuple[Entries, int]:

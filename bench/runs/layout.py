@@ -151,12 +151,20 @@ def sync_folder(folder: Path) -> None:
 
 
 def latest_run(results: Path) -> Path:
-    """The newest run folder in a folder of them.
+    """The run in a folder of runs that was started last, whatever the folders are called.
 
     Raises:
         UsageError: it holds none.
     """
-    runs = sorted(path for path in results.iterdir() if is_run(path)) if results.is_dir() else []
+    runs = [path for path in results.iterdir() if is_run(path)] if results.is_dir() else []
     if not runs:
         raise UsageError(f"{results} holds no run. `gdbench run` makes one; or name a run folder.")
-    return runs[-1]
+    return max(runs, key=lambda path: (_started(path), path.name))
+
+
+def _started(run: Path) -> str:
+    """When a run was started, in UTC as its own file says it; nothing where that cannot be read."""
+    try:
+        return str(read_run_file(run)["started"])
+    except (OSError, UsageError):
+        return ""

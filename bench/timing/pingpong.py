@@ -199,6 +199,11 @@ class PingPong:
         return None if asleep_ns() - slept_ns > NOTICED_NS else rounds
 
     @property
+    def names(self) -> list[str]:
+        """What the arms are called."""
+        return [arm.name for arm in self._arms]
+
+    @property
     def doubts(self) -> dict[str, str]:
         """What is doubtful about an arm, by its name."""
         hidden = {name: statistics.median(shares) for name, shares in self._shares.items()}

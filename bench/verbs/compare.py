@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from bench.arguments import Arguments, options_of, request_of
+from bench.arguments import Arguments, options_of, request_of, run_at
 from bench.errors import UsageError
 from bench.exit_codes import INTERRUPTED
 from bench.gate.contests import Contest, Contests
@@ -16,8 +16,10 @@ from bench.plan import Cell, Request
 from bench.recording import run_environment
 from bench.report.terminal import comparison_table
 from bench.report.text import complain
+from bench.runs.history import FINGERPRINT
+from bench.runs.inputs import environment_changes
 from bench.runs.journal import JOURNAL_NAME, read_journal
-from bench.runs.layout import is_run
+from bench.runs.layout import is_run, read_run_file
 from bench.runs.records import Record, comparisons_document
 from bench.verbs.ci import tell_ci
 from bench.verbs.shown import code_of, console_of, contest_progress, finishing, write_json
@@ -30,11 +32,12 @@ def main(arguments: Arguments) -> int:
     """``gdbench compare``."""
     options = options_of(arguments)
     in_lanes = arguments.base is not None or arguments.base_python is not None
-    if len(arguments.targets) == 2 and all(is_run(Path(place)) for place in arguments.targets):
+    if len(arguments.targets) == 2 and any(is_run(Path(place)) for place in arguments.targets):
+        base, head = map(run_at, arguments.targets)
         alone = replace(request_of(arguments), targets=()) == Request()
         if not alone or in_lanes or arguments.instructions:
             raise UsageError("two runs are compared in all cells that they share. Leave the other options out.")
-        return _show(arguments, _stored(*map(Path, arguments.targets)), [])
+        return _show(arguments, _stored(base, head), [])
     rows: list[Record] = []
     with base_lane(arguments.base, arguments.base_python) as lane, Harness(options) as harness:
         request = _narrowed(request_of(arguments))
@@ -83,10 +86,18 @@ def _place(cell: Cell) -> tuple[str, str, str]:
 
 
 def _stored(base: Path, head: Path) -> list[Record]:
+    files = [read_run_file(folder) for folder in (base, head)]
     before, after = (read_journal(folder / JOURNAL_NAME).timings for folder in (base, head))
-    rows = stored_rows(base.name, before, head.name, after)
+    data, other_data = ((file["inputs"] or {}).get("problems") or {} for file in files)
+    differing = [name for name in data if data[name] != other_data.get(name, data[name])]
+    rows = [row for row in stored_rows(base.name, before, head.name, after) if row["problem"] not in differing]
+    left_out = f"; left out, since their data are others: {', '.join(differing)}" if differing else ""
     if not rows:
-        raise UsageError(f"{base} and {head} have timed no cell in common. Run the same cells in both.")
+        raise UsageError(f"{base} and {head} have timed no cell in common{left_out}. Run the same cells in both.")
+    facts = environment_changes(files[0]["environment"], files[1]["environment"], FINGERPRINT)
+    if facts or left_out:
+        also = f"; between the runs there has changed: {'; '.join(facts)}" if facts else ""
+        complain(f"note: the code is not all that differs{left_out}{also}")
     return rows
 
 

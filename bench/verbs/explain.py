@@ -1,5 +1,6 @@
 """``gdbench explain``: the story of a verdict."""
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from bench.proof.story import Story, tell, untold
 from bench.proof.verdict import Status, Verdict
 from bench.report.explanation import explanation
 from bench.report.picture import require_kind, write_picture
-from bench.report.text import complain
+from bench.report.text import complain, encodable
 
 
 def main(arguments: Arguments) -> int:
@@ -26,7 +27,7 @@ def main(arguments: Arguments) -> int:
         require_kind(picture)
     with Harness(options) as harness:
         for story in _stories(harness, request):
-            print(explanation(story))
+            print(encodable(explanation(story), sys.stdout.encoding))
             if picture is not None and write_picture(story, picture):
                 print(f"\nThe picture is in {picture}.")
                 picture = None

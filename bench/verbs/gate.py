@@ -12,7 +12,7 @@ from bench.gate.config import Requirement, read_gate
 from bench.gate.contests import Contest, Contests, unheld_row
 from bench.gate.lanes import base_lane
 from bench.gate.speed import Demand, contests_of, limit_row, unheld_limit_row
-from bench.harness import Harness
+from bench.harness import Harness, Proved
 from bench.plan import Request
 from bench.recording import run_environment
 from bench.report.terminal import comparison_table
@@ -114,7 +114,7 @@ def _hold_speeds(
             for contest in contests:
                 rows.append(referee.row(contest, shown.launched(str(contest))))
                 shown.finished()
-            for timed in harness.time([known[key] for key in within]):
+            for timed in harness.time([_to_be_timed(known[key]) for key in within]):
                 rows.extend(limit_row(timed, limit) for limit in within.pop(timed.cell.key))
                 harness_failed |= timed.harness_failed
                 shown.finished()
@@ -124,6 +124,11 @@ def _hold_speeds(
             rows.extend(unheld_limit_row(known[key].cell, limit) for key in within for limit in within[key])
             raise
     return harness_failed or referee.harness_failed
+
+
+def _to_be_timed(proved: Proved) -> Proved:
+    """The cell with its timing, which was asked for, whatever is usual with its family."""
+    return replace(proved, cell=replace(proved.cell, timed=True))
 
 
 def _gate_line(verdicts: Sequence[Record], speeds: Sequence[Record], n_requirements: int, *, interrupted: bool) -> str:

@@ -1,5 +1,7 @@
 """``gdbench report``: a run shown again."""
 
+import io
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,7 @@ from bench.exit_codes import NOT_AS_EXPECTED, OK
 from bench.rejudge import Rejudged, rejudge, rejudged_document, summary
 from bench.report.history import summary as history_summary
 from bench.report.terminal import progress, shown
+from bench.report.text import complain
 from bench.report.times import failed_timings
 from bench.runs.costs import costs_fields
 from bench.runs.journal import JOURNAL_NAME, Cells, read_journal
@@ -26,8 +29,11 @@ def main(arguments: Arguments) -> int:
         raise UsageError("the records and the report cannot both go to standard output. Name a file: --output FILE.")
     if arguments.history is not None:
         return _history(arguments)
-    folder = run_at(arguments.run) if arguments.run else latest_run(Path(arguments.results))
-    environment, cells = read_run_file(folder)["environment"], read_journal(folder / JOURNAL_NAME)
+    folder = run_at(arguments.run) if arguments.run is not None else latest_run(Path(arguments.results))
+    held, cells = read_run_file(folder), read_journal(folder / JOURNAL_NAME)
+    environment = held["environment"]
+    if held["finished"] is None or held["interrupted"]:
+        complain(f"{folder} is not finished, so that cells are missing here; gdbench run --resume {folder} makes them")
     code, more = OK, dict[str, object]()
     if arguments.rejudge:
         again = _rejudged(folder, len(cells.verdicts), arguments)
@@ -38,6 +44,9 @@ def main(arguments: Arguments) -> int:
         write_json(arguments.json, document | more)
     if arguments.format == "terminal":
         show(arguments, cells.verdicts, cells.timings)
+        if not arguments.quiet:
+            console = console_of(arguments)
+            console.print(shown(console, f"read from {folder}"), soft_wrap=True)
         return code
     text = _text(arguments.format, environment, cells)
     _put(arguments, text)
@@ -74,6 +83,9 @@ def _history(arguments: Arguments) -> int:
 
 def _put(arguments: Arguments, text: str) -> None:
     if arguments.output is None:
+        # A document says itself that it is UTF-8, or is read so, whatever the terminal shows.
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(encoding="utf-8")
         print(text)
     else:
         write(Path(arguments.output), text)

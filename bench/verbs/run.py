@@ -6,6 +6,7 @@ from pathlib import Path
 from bench.arguments import Arguments, as_started, options_of
 from bench.errors import DiskError
 from bench.exit_codes import INTERRUPTED
+from bench.gate.check import unjudged
 from bench.recording import (
     finish_run,
     record_proofs,
@@ -19,7 +20,7 @@ from bench.report.text import complain
 from bench.report.times import failed_timings
 from bench.runs.costs import costs_fields
 from bench.runs.layout import refuse_unwritable
-from bench.runs.records import run_document
+from bench.runs.records import cell_of, run_document, verdict_record
 from bench.verbs.ci import tell_ci
 from bench.verbs.shown import code_of, console_of, finishing, launches, planned, proofs, show, write_json
 
@@ -27,7 +28,7 @@ from bench.verbs.shown import code_of, console_of, finishing, launches, planned,
 def main(arguments: Arguments) -> int:
     """``gdbench run``."""
     resumed = None
-    if arguments.resume:
+    if arguments.resume is not None:
         resumed, arguments = Path(arguments.resume), as_started(arguments)
     options = options_of(arguments)
     harness_failed = False
@@ -62,7 +63,10 @@ def main(arguments: Arguments) -> int:
     if arguments.json:
         told = run_environment(options, harness.measure_limits(()))
         write_json(arguments.json, run_document(told, done.verdicts, done.timings) | costs_fields(done.timings))
-    tell_ci(arguments, cells, done.verdicts, timings=done.timings, failed_timings=failed)
+    judged = {cell_of(row) for row in done.verdicts}
+    # Not in the run, which may be resumed.
+    missing = [verdict_record(unjudged(cell)) for cell in cells if cell.key not in judged] if interrupted else []
+    tell_ci(arguments, cells, [*done.verdicts, *missing], timings=done.timings, failed_timings=failed)
     if interrupted:
         return INTERRUPTED
     return code_of(done.verdicts, failed=bool(failed), harness_failed=harness_failed)

@@ -2,6 +2,7 @@
 
 from bench.arguments import Arguments, options_of
 from bench.exit_codes import INTERRUPTED
+from bench.gate.check import unjudged
 from bench.recording import run_environment
 from bench.runs.records import Record, verdict_record, verdicts_document
 from bench.verbs.ci import tell_ci
@@ -20,6 +21,8 @@ def main(arguments: Arguments) -> int:
         # Not a comprehension: what is finished before Ctrl-C is to be shown.
         for proved in harness.prove_all(cells, on_wait=on_wait):
             records.append(verdict_record(proved.verdict))  # noqa: PERF401
+    if interrupted:
+        records += [verdict_record(unjudged(cell)) for cell in cells[len(records) :]]
     show(arguments, records)
     if arguments.json:
         write_json(arguments.json, verdicts_document(run_environment(options), records))

@@ -1,6 +1,7 @@
 """What is typed wrong: exit code 2 and one message with the fact, the cause and what to do; or a row that says so."""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,8 @@ from typing import Any
 import pytest
 
 from bench.cli import code_of
+from bench.errors import UsageError
+from bench.plan import Request
 
 TARGETS = Path(__file__).parent / "targets"
 Refused = Callable[..., str]
@@ -284,3 +287,26 @@ def test_a_cuda_device_that_is_not_here_is_a_row_and_red(tmp_path: Path) -> None
     assert (numpy["status"], numpy["evidence"]) == ("unsupported", "numpy computes on cpu only")
     assert (torch["status"], torch["as_expected"]) == ("unavailable", False)
     assert torch["evidence"] == "torch sees no device 'cuda' here; it sees cpu"
+
+
+@pytest.mark.parametrize("verb", ["selftest", "doctor", "list", "report"])
+def test_a_file_that_has_no_place_is_refused_before_the_work(refused: Refused, verb: str) -> None:
+    assert "there is no folder none" in refused(verb, "--json", "none/records.json")
+
+
+@pytest.mark.parametrize("words", [("run", "--resume", ""), ("report", "")])
+def test_a_run_without_a_name(refused: Refused, words: tuple[str, ...]) -> None:
+    assert "the name of a run is empty" in refused(*words)
+
+
+def test_a_revision_without_a_name(refused: Refused) -> None:
+    assert "--base is empty" in refused("compare", "numpy-matmul", "--base", "")
+
+
+@pytest.mark.parametrize(
+    ("selection", "said"),
+    [({"devices": [1]}, "devices is [1]"), ({"lr": "0.001"}, "lr is '0.001'"), ({"targets": [["a"]]}, "targets is")],
+)
+def test_a_request_of_other_things_than_names(selection: dict[str, Any], said: str) -> None:
+    with pytest.raises(UsageError, match=re.escape(said)):
+        Request(**selection)

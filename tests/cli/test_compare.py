@@ -31,6 +31,19 @@ problem = "line-4"
 dtype = "float64"
 """
 
+LOOP = """\
+from bench import Descent, Unsupported
+
+def fit(problem, n_iters):
+    if problem.b0 is not None or problem.x.ndim > 2:
+        raise Unsupported("one regression without a bias")
+    w = problem.w0
+    for _ in range(n_iters):
+        {wait}
+        w = w - problem.lr * 2 / problem.y.size * (problem.x @ w.T - problem.y).T @ problem.x
+    return Descent(w)
+"""
+
 
 @pytest.mark.parametrize(
     ("arguments", "says"),
@@ -246,3 +259,31 @@ def test_a_demand_that_means_nothing(tmp_path: Path, capsys: pytest.CaptureFixtu
     (tmp_path / "gate.toml").write_text(f"{LIMITED}{line}\n")
     assert code_of(["gate", "--config", str(tmp_path / "gate.toml")]) == 2
     assert says in capsys.readouterr().err
+
+
+def test_two_files_with_variants_of_one_name_are_told_apart(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for folder, wait in (("old", "pass"), ("new", "sum(range(2_000))")):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "mine.py").write_text(LOOP.format(wait=wait))
+    files = [f"{tmp_path / folder / 'mine.py'}:fit" for folder in ("old", "new")]
+    assert code_of(["compare", *files, "-p", "line-4", "-t", "float64", "--json", "-", "-q"]) == 0
+    [row] = json.loads(capsys.readouterr().out)["comparisons"]
+    assert [row["base"], row["head"]] == files
+    assert row["ratio"] > 2
+
+
+def test_a_run_is_compared_with_a_run_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = add_run(tmp_path, 0, {"one": 1000.0})
+    assert code_of(["compare", str(run), str(tmp_path / "none")]) == 2
+    assert "none is not there" in capsys.readouterr().err
+
+
+def test_cells_on_other_data_are_not_compared(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    base, head = (
+        add_run(tmp_path, day, {"one": 1000.0 * day}, data={"line-4": str(day)}, cpu=f"{day}") for day in (1, 2)
+    )
+    assert code_of(["compare", str(base), str(head)]) == 2
+    assert "left out, since their data are others: line-4" in capsys.readouterr().err
+    other = add_run(tmp_path, 3, {"one": 3000.0}, data={"line-4": "1"}, cpu="3")
+    assert code_of(["compare", str(base), str(other)]) == 0
+    assert "cpu (1 then, 3 now)" in capsys.readouterr().err

@@ -26,6 +26,7 @@ class Contest:
         self.chance = random.Random(seed)
         self.launches = 0
         self.doubts: dict[str, str] = {}
+        self.names = ["base", "base, second copy", "head"]
         self.clocks = Pace()
 
     def pace(self, bases: Sequence[int], head: int) -> Pace:
@@ -170,3 +171,23 @@ def test_a_device_that_was_slowed_throughout_is_said_to_be() -> None:
     found = decide(Launches([0.1], [0.0], [1.0]), Launches(), LIMIT, pace=Pace(note=note, left_out=7))
     assert found.outcome is Outcome.INCONCLUSIVE
     assert found.reason == f"the device was slowed in most launches; {note}"
+
+
+@pytest.mark.parametrize(("doubted", "outcome"), [("head", Outcome.SLOWER), ("base", Outcome.INCONCLUSIVE)])
+def test_a_slower_head_stands_unless_the_base_is_doubted(doubted: str, outcome: Outcome) -> None:
+    contest = Contest(lambda launch: 1.2, sd=0.002)
+    contest.doubts = {doubted: "spends 60 % of its longest calls on set-up"}
+    found = compared(contest)
+    assert found.outcome is outcome
+    assert f"{doubted} spends 60 %" in found.reason
+    assert not found.noisy
+
+
+def test_a_narrow_limit_does_not_hide_a_head_that_is_twice_as_slow() -> None:
+    found = [compare(Contest(lambda launch: 2.0, sd=0.02, seed=seed), limit=1.001) for seed in range(40)]  # type: ignore[arg-type]
+    assert {each.outcome for each in found} == {Outcome.SLOWER}
+
+
+def test_a_narrow_limit_finds_nothing_in_noise() -> None:
+    found = [compare(Contest(lambda launch: 1.0, sd=0.01, seed=seed), limit=1.001).outcome for seed in range(300)]  # type: ignore[arg-type]
+    assert found.count(Outcome.SLOWER) + found.count(Outcome.FASTER) <= 3

@@ -19,8 +19,9 @@ SURE = 0.1
 FEWEST_CALLS = 2
 """An iteration of fewer calls of the array library than these, for the gradient and the update, makes none: it is
 compiled."""
-MOST_CALLS = 300
-"""An iteration of more calls of the array library than these does its work in Python."""
+MOST_CALLS = {"numpy": 60, "torch": 300}
+"""An iteration of more calls of the array library than these, autograd's own among them, does its work in Python, or
+does more of it than was thought."""
 
 _CALLS = {"numpy": "Python and NumPy", "torch": "Python and torch"}
 
@@ -107,8 +108,10 @@ def placed(ns_per_iter: float, shape: Shape, dtype: Dtype, backend: str, limits:
     share = bound.ns / ns_per_iter
     unfused_ns = _unfused_ns(classes[0], shape, dtype, limits)
     if _dispatches(ns_per_iter, unfused_ns, backend, dtype.name, limits):
-        rest = _of(ns_per_iter - unfused_ns, ns_per_iter)
-        return Placing(bound, share, Term.DISPATCH, f"dispatch-bound: about {rest} are {_CALLS.get(backend, backend)}")
+        rest, calls = _of(ns_per_iter - unfused_ns, ns_per_iter), _CALLS.get(backend, backend)
+        # What the work itself takes is a least.
+        how = "about" if unfused_ns <= SURE * ns_per_iter else "up to"
+        return Placing(bound, share, Term.DISPATCH, f"dispatch-bound: {how} {rest} are {calls}")
     return Placing(bound, share, bound.term, _words(bound, ns_per_iter, dtype.name, limits))
 
 
@@ -166,7 +169,7 @@ def _dispatches(ns_per_iter: float, unfused_ns: float, backend: str, dtype: str,
     if calls < FEWEST_CALLS:
         return False
     # Of a dtype that the processor may not compute in, nobody knows what the work itself takes.
-    return calls <= MOST_CALLS or (unfused_ns <= SURE * ns_per_iter and dtype in limits.operations_per_ns)
+    return calls <= MOST_CALLS[backend] or (unfused_ns <= SURE * ns_per_iter and dtype in limits.operations_per_ns)
 
 
 def _words(bound: Bound, ns_per_iter: float, dtype: str, limits: Limits) -> str:
