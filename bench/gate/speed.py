@@ -112,7 +112,7 @@ def limit_row(timed: Timed, within: float) -> Record:
         return untimed.record()
     if outcome.doubt:
         return replace(untimed, reason=f"its time is doubtful: {outcome.doubt}").record()
-    if outcome.work_class != WorkClass.DATA:
+    if outcome.work_class not in (None, WorkClass.DATA):
         # Its limit is that of less work, which is no reason to ask more of it.
         reason = f"it takes less than one pass over its data does at least; {outcome.limit_note}"
         return replace(

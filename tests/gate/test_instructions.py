@@ -207,6 +207,23 @@ def test_each_lane_has_its_own_modules_and_the_judges_harness(lane: Lane) -> Non
     assert isinstance(found, Instructions), found
 
 
+@pytest.mark.parametrize("target", ["{}/src/steps.py:counted", "steps:counted"])
+def test_a_whole_path_and_a_module_below_src_are_the_lanes_own(
+    lane: Lane, monkeypatch: pytest.MonkeyPatch, target: str
+) -> None:
+    source = (_root(lane) / "steps.py").read_text()
+    top, base = _root(lane) / "tree", _root(lane) / "base"
+    for root, each in ((top, 700), (base, 500)):
+        (root / "src").mkdir(parents=True)
+        (root / "src" / "steps.py").write_text(f"{source}\ndef instructions(n): return 9 + {each} * n\n")
+    monkeypatch.chdir(top)
+    monkeypatch.syspath_prepend(str(top / "src"))
+    monkeypatch.setenv("PYTHONPATH", str(top / "src"))
+    lanes = (Lane("tree"), Lane("base", root=base, top=top))
+    found = [count(replace(cell(target.format(top)), lane=each), PROOF) for each in lanes]
+    assert [getattr(each, "per_iteration", each) for each in found] == [700, 500]
+
+
 @pytest.mark.parametrize(
     ("proof", "changes", "says"),
     [
