@@ -19,6 +19,7 @@ from bench.gate.contests import Contest, Contests
 from bench.harness import Harness, Options
 from bench.plan import Cell, Request
 from bench.runs.environment import environment
+from bench.runs.inputs import environment_changes
 from scripts.trials.page import table
 from scripts.trials.planting import PRODUCTS, product_share
 from scripts.trials.works import WORKS, Work, write
@@ -59,12 +60,17 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=1e6, help="begin no trial after so long")
     asked = parser.parse_args()
     found: dict[str, Any] = {"trials": [], "product_share": {}}
+    here = environment({})
     if asked.output.exists():
         found = json.loads(asked.output.read_text(encoding="utf-8"))
+        changed = environment_changes(found["environment"], here)
+        if changed:
+            # What was planted is a share of an iteration there.
+            parser.error(f"{asked.output} is of another machine: {'; '.join(changed)}. Name another file.")
     made = {(trial["share"], trial["number"]) for trial in found["trials"]}
     todo = [(number, share) for number in range(asked.trials) for share in SHARES if (share, number) not in made]
     began = time.monotonic()
-    found["environment"] = environment({})
+    found["environment"] = here
     with tempfile.TemporaryDirectory() as place, Harness(Options()) as harness:
         for work in WORKS:
             if work.name not in found["product_share"]:

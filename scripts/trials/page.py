@@ -27,13 +27,13 @@ def table(trials: Sequence[dict[str, Any]]) -> list[str]:
         if not chosen:
             continue
         counts = Counter(trial["verdict"] for trial in chosen)
-        ratio = median(trial["ratio"] or 1.0 for trial in chosen)
+        ratios = [trial["ratio"] for trial in chosen if trial["ratio"] is not None]
         cells = [
             f"{share:.0%} slower".replace("%", " %") if share else "unchanged",
             "beside a busy neighbour" if busy else "idle",
             str(len(chosen)),
             *(str(counts[verdict]) for verdict in VERDICTS),
-            f"{ratio:.3f}",
+            f"{median(ratios):.3f}" if ratios else "",
             f"{median(trial['seconds'] for trial in chosen):.1f} s",
         ]
         lines.append(f"| {' | '.join(cells)} |")

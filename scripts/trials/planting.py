@@ -1,10 +1,10 @@
 """Planting a slowdown of a known share in a loop, by timing the loop as comparisons do."""
 
 import math
-from statistics import fmean
 
 from bench.harness import Harness
 from bench.plan import Cell
+from bench.timing.estimate import Estimate
 from bench.timing.pingpong import PingPong
 from bench.timing.ratio import log_ratio
 
@@ -30,4 +30,6 @@ def product_share(harness: Harness, base: Cell, longer: Cell) -> float:
     arms = [harness.arm(one, name) for one, name in zip(proved, ("base", "longer"), strict=True)]
     game = PingPong(arms, harness.course(proved[0]), seed=0)
     launches = [rounds for _ in range(LAUNCHES) if (rounds := game.launch()) is not None]
-    return (math.exp(fmean(log_ratio(rounds, 1, 0) for rounds in launches)) - 1) / PRODUCTS
+    ratios = [log_ratio(rounds, 1, 0) for rounds in launches]
+    ratio = Estimate.of_launches([each for each in ratios if math.isfinite(each)]).mean
+    return (math.exp(ratio) - 1) / PRODUCTS
