@@ -53,9 +53,11 @@ class Contest:
         base, head = self.base, self.head
         if base.variant.name != head.variant.name:
             return base.variant.name, head.variant.name
-        if base.lane == head.lane and base.variant != head.variant:
+        if base.lane != head.lane:
+            return base.lane.name, head.lane.name
+        if base.variant != head.variant:
             return base.variant.target, head.variant.target
-        return base.lane.name, head.lane.name
+        return base.variant.name, f"{head.variant.name}, again"
 
     def __str__(self) -> str:
         base, head = self.names

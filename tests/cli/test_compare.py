@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -14,9 +15,10 @@ import pytest
 from bench.cli import code_of
 from bench.errors import UsageError
 from bench.gate.config import Requirement
+from bench.gate.contests import Contest
 from bench.gate.speed import Demand, contests_of
 from bench.harness import Harness, Proved
-from bench.judge.lane import OWN
+from bench.judge.lane import OWN, Lane
 from bench.judge.workshop import Workshop
 from bench.plan import Cell, Request, plan
 from bench.proof.subject import Failure
@@ -287,3 +289,11 @@ def test_cells_on_other_data_are_not_compared(tmp_path: Path, capsys: pytest.Cap
     other = add_run(tmp_path, 3, {"one": 3000.0}, data={"line-4": "1"}, cpu="3")
     assert code_of(["compare", str(base), str(other)]) == 0
     assert "cpu (1 then, 3 now)" in capsys.readouterr().err
+
+
+def test_a_variant_beside_itself() -> None:
+    [cell] = plan(
+        Request(targets=("numpy-matmul",), problems=("line-4",), dtypes=("float64",)), devices_of=lambda _: ["cpu"]
+    )
+    assert Contest(base=cell, head=cell).names == ("numpy-matmul", "numpy-matmul, again")
+    assert Contest(base=replace(cell, lane=Lane("main")), head=cell).names == ("main", "working tree")

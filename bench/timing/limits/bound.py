@@ -19,7 +19,8 @@ SURE = 0.1
 FEWEST_CALLS = 2
 """An iteration of fewer calls of the array library than these, for the gradient and the update, makes none: it is
 compiled."""
-MOST_CALLS = {"numpy": 60, "torch": 300}
+MOST_CALLS = {"numpy": 60}
+MOST_CALLS_OTHERWISE = 300
 """An iteration of more calls of the array library than these, autograd's own among them, does its work in Python, or
 does more of it than was thought."""
 
@@ -169,7 +170,9 @@ def _dispatches(ns_per_iter: float, unfused_ns: float, backend: str, dtype: str,
     if calls < FEWEST_CALLS:
         return False
     # Of a dtype that the processor may not compute in, nobody knows what the work itself takes.
-    return calls <= MOST_CALLS[backend] or (unfused_ns <= SURE * ns_per_iter and dtype in limits.operations_per_ns)
+    return calls <= MOST_CALLS.get(backend, MOST_CALLS_OTHERWISE) or (
+        unfused_ns <= SURE * ns_per_iter and dtype in limits.operations_per_ns
+    )
 
 
 def _words(bound: Bound, ns_per_iter: float, dtype: str, limits: Limits) -> str:
