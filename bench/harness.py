@@ -18,7 +18,7 @@ from bench.judge.mechanisms import ALL, Mechanism, Mechanisms
 from bench.judge.subject import Worker
 from bench.judge.workshop import WorkerLimits, Workshop
 from bench.oracle.reach import longest_in_range
-from bench.plan import Cell, Request, plan
+from bench.plan import NOT_LAUNCHED, Cell, Request, plan
 from bench.problems.problem import Problem
 from bench.proof.prove import Proof, prove
 from bench.proof.sighting import Observation
@@ -37,8 +37,8 @@ from bench.variants.contract import Variant
 from bench.variants.discovery import file_of
 
 IN_PROCESS = "in-process (unproved)"
-NOT_LAUNCHED = ("not launched", "none")
-"""The isolation of a cell that needed no worker, and of one whose variant could not be loaded."""
+NOT_LOADED = "none"
+"""The isolation of a cell whose worker could not load its variant."""
 
 MOST_AT_ONCE = 4
 """Proofs; the judge's own part of them is done in turns."""
@@ -307,11 +307,11 @@ class Harness:
 
     def _proof(self, cell: Cell, iterations: int | None, exchange: list[bytes] | None) -> "tuple[Proof, _Apart]":
         if cell.obstacle is not None or cell.data is None:
-            return Proof(cell.obstacle or Finding(status=Status.UNAVAILABLE), ()), _Apart(NOT_LAUNCHED[0])
+            return Proof(cell.obstacle or Finding(status=Status.UNAVAILABLE), ()), _Apart(NOT_LAUNCHED)
         launched = self._launch(cell)
         if isinstance(launched, Failure):
             finding = Finding(status=launched.status, cause=launched.cause, evidence=launched.message)
-            return Proof(finding, ()), _Apart(NOT_LAUNCHED[1])
+            return Proof(finding, ()), _Apart(NOT_LOADED)
         computes_in = BACKENDS[cell.variant.backend].computes_in(cell.device)
         with launched as subject:
             recorder = Recorder(subject) if exchange is not None and isinstance(subject, Worker) else None

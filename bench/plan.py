@@ -25,6 +25,9 @@ TABLE_SUFFIXES = (".csv", ".parquet")
 ACCELERATORS = ("cuda", "mps", "xpu")
 """Devices beside the CPU that some backend may have; asked for any other, NumPy too says that it is not here."""
 
+NOT_LAUNCHED = "not launched"
+"""The isolation of a cell that no worker was started for."""
+
 TIMED_WHEN_NAMED = frozenset({"as-published"})
 """Families that are there to be judged: a request that names no variant proves them and does not time them."""
 
@@ -118,7 +121,7 @@ class Cell:
             expected=expected,
             as_expected=as_expected,
             seconds=0.0,
-            isolation="not launched",
+            isolation=NOT_LAUNCHED,
         )
 
     def __str__(self) -> str:

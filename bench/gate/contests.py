@@ -10,8 +10,8 @@ from bench.gate.comparison import DEFAULT_LIMIT, Comparison, Outcome, compare
 from bench.gate.instructions import Instructions, compare_counts, count
 from bench.gate.lanes import lacks
 from bench.gate.row import Row
-from bench.harness import NOT_LAUNCHED, Harness, Proved
-from bench.plan import Cell
+from bench.harness import NOT_LOADED, Harness, Proved
+from bench.plan import NOT_LAUNCHED, Cell
 from bench.proof.verdict import ProvedVerdict, Status
 from bench.runs.records import Record
 from bench.timing.pingpong import LAUNCH_NS, PingPong
@@ -98,7 +98,7 @@ class Contests:
         for name, side in zip(names, (base, head), strict=True):
             if not side.verdict.proved:
                 finding = side.verdict.finding
-                repaired = finding.status in ITS_OWN and side.verdict.isolation not in NOT_LAUNCHED
+                repaired = finding.status in ITS_OWN and side.verdict.isolation not in (NOT_LAUNCHED, NOT_LOADED)
                 self.harness_failed |= finding.status is Status.JUDGE_ERROR
                 if side is base and contest.base_may_lack and (repaired or lacks(side.cell.lane, side.cell.variant)):
                     reason = f"{name} has nothing that it could be slower than: {finding.status}, {finding.evidence}"

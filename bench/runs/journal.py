@@ -159,7 +159,8 @@ def read_journal(path: Path) -> Cells:
         return _cells(_read(path)[0])
     except OSError as error:
         raise UsageError(
-            f"{path} cannot be read: {error.strerror}. Restore the file, or move the run folder away."
+            f"{path} cannot be read: {error.strerror}. The cells of a run that is not finished are nowhere else; "
+            "restore the file, or move the run folder away."
         ) from error
 
 

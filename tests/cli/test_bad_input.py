@@ -11,6 +11,9 @@ import pytest
 from bench.cli import code_of
 from bench.errors import UsageError
 from bench.plan import Request
+from bench.report.text import printable, visible
+from bench.runs.layout import latest_run
+from tests.runs.pasts import add_run
 
 TARGETS = Path(__file__).parent / "targets"
 Refused = Callable[..., str]
@@ -310,3 +313,35 @@ def test_a_revision_without_a_name(refused: Refused) -> None:
 def test_a_request_of_other_things_than_names(selection: dict[str, Any], said: str) -> None:
     with pytest.raises(UsageError, match=re.escape(said)):
         Request(**selection)
+
+
+def test_a_column_whose_name_has_a_comma_stands_in_quotes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    table = tmp_path / "table.csv"
+    table.write_text('a,"c,d"\n1,2\n2,4\n3,6.5\n')
+    words = ["verify", "numpy-analytic", "-p", str(table), "-t", "float64", "--features", "a", "--target", '"c,d"']
+    assert code_of([*words, "--json", "-", "-q"]) == 0
+    assert json.loads(capsys.readouterr().out)["verdicts"][0]["status"] == "proved"
+
+
+def test_a_backend_that_nobody_knows_is_red_wherever_the_variant_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "odd.py"
+    file.write_text(
+        "from bench import variant\n\n\n@variant('odd', backend='jaxx')\ndef odd(problem, n_iters):\n    return None\n"
+    )
+    assert code_of(["verify", str(file), "-p", "line-4", "-t", "float64", "-q"]) == 1
+
+
+def test_the_latest_run_is_the_one_that_began_last(tmp_path: Path) -> None:
+    first, last = (add_run(tmp_path, day, {"one": 1000.0}) for day in (1, 2))
+    assert latest_run(tmp_path) == last
+    first.rename(tmp_path / "reference")
+    assert latest_run(tmp_path) == last
+
+
+def test_text_of_a_variant_is_no_command_of_the_runner(monkeypatch: pytest.MonkeyPatch) -> None:
+    said = "::set-output name=passed::yes ##[error]gone"
+    assert printable(said) == said
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    for shown in (printable(said), visible(said)):
+        assert "::" not in shown
+        assert "##[" not in shown

@@ -9,7 +9,7 @@ import pytest
 from bench.gate.contests import NOT_SLOWER, Contest, Contests
 from bench.gate.speed import limit_row
 from bench.gate.stored import stored_rows
-from bench.harness import NOT_LAUNCHED, Harness, Proved, Timed
+from bench.harness import NOT_LOADED, Harness, Proved, Timed
 from bench.plan import Cell
 from bench.proof.subject import Failure
 from bench.proof.verdict import Status
@@ -98,7 +98,7 @@ def test_a_doubtful_time_is_within_no_limit_and_decides_between_no_runs() -> Non
 
 
 @pytest.mark.parametrize("status", [Status.UNSUPPORTED, Status.BROKEN, Status.CRASHED])
-@pytest.mark.parametrize(("isolation", "passes"), [("own process", True), (NOT_LAUNCHED[1], False)])
+@pytest.mark.parametrize(("isolation", "passes"), [("own process", True), (NOT_LOADED, False)])
 def test_a_base_that_a_change_repairs_passes_and_one_that_is_not_imported_does_not(
     status: Status, isolation: str, passes: bool
 ) -> None:
