@@ -25,7 +25,7 @@ from bench.proof.sighting import Observation
 from bench.proof.spot_check import SpotCheck
 from bench.proof.subject import Absent, Failure, Subject
 from bench.proof.verdict import Finding, ProvedVerdict, Status, Verdict, as_expected
-from bench.several import Several
+from bench.several import Several, in_turns
 from bench.timing.course import Course
 from bench.timing.interval import import_what_intervals_need
 from bench.timing.limits.gauge import Gauge
@@ -214,6 +214,11 @@ class Harness:
         )
         self._proofs = several.in_order(len(cells), lambda number: on_wait(cells[number]))
         return self._proofs
+
+    def in_turns(self, groups: Sequence[Iterable[Cell]]) -> Iterator[list[int]]:
+        """The numbers of groups of cells: first of those for which no server is importing a library meanwhile."""
+        needs = [{cell.variant.backend for cell in cells if cell.device == "cpu"} for cells in groups]
+        return in_turns(needs, self._workshop.ready)
 
     def _at_once(self, cells: Sequence[Cell]) -> int:
         apart = Mechanism.OWN_PROCESS in self.options.mechanisms and not self.options.in_process

@@ -1,6 +1,6 @@
-"""Several pieces of work at once, each in a thread; what comes of them, in the order in which it was asked for."""
+"""Several pieces of work: at once, in threads, with results in the order asked for; or those first that can be."""
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Collection, Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager, contextmanager
 from threading import Condition
@@ -115,3 +115,22 @@ class Several(Generic[Done]):
                 self._to_be_alone -= 1
                 self._at_work -= 1
                 self._changed.notify_all()
+
+
+def in_turns(needs: Sequence[set[str]], ready: Callable[[Collection[str]], set[str]]) -> Iterator[list[int]]:
+    """The numbers of pieces of work, by turns: in each all that need not wait, or else all that is left.
+
+    Args:
+        needs: what each waits for.
+        ready: those among these that are there, as each turn begins.
+
+    >>> there = iter([{"numpy"}, {"numpy"}])
+    >>> list(in_turns([{"torch"}, {"numpy"}, {"numpy", "torch"}, set()], lambda _: next(there)))
+    [[1, 3], [0, 2]]
+    """
+    left = list(range(len(needs)))
+    while left:
+        there = ready(set().union(*(needs[number] for number in left)))
+        turn = [number for number in left if needs[number] <= there] or left
+        yield turn
+        left = [number for number in left if number not in turn]

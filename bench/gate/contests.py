@@ -71,18 +71,21 @@ class Contests:
         harness_failed: whether one of them could not be made by a mistake of the harness's.
     """
 
-    def __init__(self, harness: Harness, known: Iterable[Proved] = (), *, instructions: bool = False) -> None:
+    def __init__(self, harness: Harness, *, instructions: bool = False) -> None:
         """Compare nothing yet.
 
         Args:
             harness: what proves and launches.
-            known: cells that are proved already.
             instructions: count instructions too; they decide where the clock does not.
         """
         self._harness = harness
         self._instructions = instructions
         self.harness_failed = False
-        self._proved: dict[tuple[object, ...], Proved] = {_key(one.cell): one for one in known}
+        self._proved: dict[tuple[object, ...], Proved] = {}
+
+    def know(self, proved: Iterable[Proved]) -> None:
+        """Take cells as proved that are so already."""
+        self._proved |= {_key(one.cell): one for one in proved}
 
     def row(self, contest: Contest, on_launch: Callable[[int], None] | None = None, seed: int | None = None) -> Record:
         """Prove both cells, compare them, and say what came of it in one row.

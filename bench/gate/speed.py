@@ -10,7 +10,7 @@ from bench.gate.config import Requirement
 from bench.gate.contests import NOT_SHOWN_SLOW, NOT_SLOWER, Contest
 from bench.gate.lanes import require_own
 from bench.gate.row import Row
-from bench.harness import Proved, Timed
+from bench.harness import Timed
 from bench.judge.lane import OWN, Lane
 from bench.plan import Cell, Request
 from bench.proof.subject import Failure
@@ -25,15 +25,10 @@ Planner = Callable[[Request], Sequence[Cell]]
 
 @dataclass(frozen=True, slots=True)
 class Demand:
-    """A cell, and what is asked of it.
-
-    Attributes:
-        proved: its proof, once it has one.
-    """
+    """A cell, and what is asked of it."""
 
     cell: Cell
     requirement: Requirement
-    proved: Proved | None = None
 
     def __str__(self) -> str:
         return str(self.cell)
@@ -80,6 +75,11 @@ def contests_of(
             elif requirement.variant == (requirement.faster_than,):
                 raise UsageError(f"{cell.variant.name} cannot be faster than itself. Name another in faster_than.")
     return contests
+
+
+def bases_of(cell: Cell, contests: Iterable[Contest]) -> list[Cell]:
+    """Those that a cell is compared with."""
+    return [contest.base for contest in contests if contest.head.key == cell.key]
 
 
 def _speed_of(requirement: Requirement) -> object:

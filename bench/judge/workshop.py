@@ -4,7 +4,8 @@ import os
 import sys
 import tempfile
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import time
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -37,6 +38,8 @@ MOST_MEMORY_BYTES = 16 << 30
 
 LIBRARY_SECONDS = 90.0
 """What a spawned worker may take longer than a forked one: it imports its library, and starts the driver."""
+
+_STEP_SECONDS = 0.005
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +205,18 @@ class Workshop:
         """Whether the next worker with this backend on the CPU need not wait until a server has imported it."""
         server = self._servers.get((backend, "fork", None))
         return server is None or server.is_ready
+
+    def ready(self, backends: Collection[str]) -> set[str]:
+        """Those of some backends for which no worker on the CPU need wait; where none is, once the first is imported.
+
+        None where that takes too long to be waited for here.
+        """
+        deadline = time.monotonic() + LIBRARY_SECONDS
+        while True:
+            ready = {backend for backend in backends if self.is_ready(backend)}
+            if ready or not backends or time.monotonic() > deadline:
+                return ready
+            time.sleep(_STEP_SECONDS)
 
     @property
     def keeps_apart(self) -> bool:

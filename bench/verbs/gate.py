@@ -1,6 +1,6 @@
 """``gdbench gate``: whether every cell is as a project asks."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from bench.gate.check import asked_for, held_against, unjudged
 from bench.gate.config import Requirement, read_gate
 from bench.gate.contests import Contest, Contests, unheld_row
 from bench.gate.lanes import base_lane
-from bench.gate.speed import Demand, contests_of, limit_row, unheld_limit_row
+from bench.gate.speed import Demand, bases_of, contests_of, limit_row, unheld_limit_row
 from bench.harness import Harness, Proved
 from bench.plan import Request
 from bench.recording import run_environment
@@ -21,6 +21,8 @@ from bench.runs.records import COMPARISONS_SCHEMA, Record, verdict_record, verdi
 from bench.verbs.ci import tell_ci
 from bench.verbs.shown import code_of, console_of, contest_progress, finishing, proofs, show, write_json
 
+_Key = tuple[str, str, str, str]
+
 
 def main(arguments: Arguments) -> int:
     """``gdbench gate``."""
@@ -29,10 +31,8 @@ def main(arguments: Arguments) -> int:
         raise UsageError("--base, --base-python and --instructions are for the speed gate. Add --speed.")
     requirements = read_gate(Path(arguments.config))
     demands: list[Demand] = []
-    contests: list[Contest] = []
-    records: list[Record] = []
-    speeds: list[Record] = []
-    harness_failed = False
+    verdicts: dict[int, Record] = {}
+    speeds: _Speeds | None = None
     with Harness(options) as harness, finishing(arguments) as interrupted:
         demands += _demands(harness, requirements, asked)
         if not demands:
@@ -41,38 +41,48 @@ def main(arguments: Arguments) -> int:
             )
         # Only now: the servers import meanwhile.
         with base_lane(arguments.base, arguments.base_python) as lane:
+            turns: Iterable[list[int]] = [list(range(len(demands)))]
             # Before the proofs, so that what is not asked rightly is refused before them.
             if arguments.speed:
-                contests += contests_of(
+                contests = contests_of(
                     demands, lane, lambda request: harness.plan(request, complain), requirements=requirements
                 )
-            proved = []
-            cells, within = [one.cell for one in demands], [one.requirement.within for one in demands]
-            with proofs(arguments, len(demands)) as on_wait:
-                made = harness.prove_all(cells, iterations=within, on_wait=on_wait)
-                for demand, proof in zip(demands, made, strict=True):
-                    records.append(verdict_record(held_against(proof.verdict, demand.requirement)))
-                    if proof.verdict.proved:
-                        proved.append(replace(demand, proved=proof))
-            if arguments.speed:
-                harness_failed = _hold_speeds(arguments, harness, proved, contests, speeds)
-    if interrupted:
-        records += [verdict_record(unjudged(demand.cell, demand.requirement)) for demand in demands[len(records) :]]
+                speeds = _Speeds(arguments, harness, demands, contests)
+                # NumPy's are compared while torch is imported.
+                turns = harness.in_turns([[demand.cell, *bases_of(demand.cell, contests)] for demand in demands])
+            for numbers in turns:
+                cells = [demands[number].cell for number in numbers]
+                within = [demands[number].requirement.within for number in numbers]
+                judged = []
+                with proofs(arguments, len(numbers)) as on_wait:
+                    made = harness.prove_all(cells, iterations=within, on_wait=on_wait)
+                    for number, proof in zip(numbers, made, strict=True):
+                        judged.append(proof)
+                        verdicts[number] = verdict_record(held_against(proof.verdict, demands[number].requirement))
+                if speeds is not None:
+                    speeds.compare(judged)
+            if speeds is not None:
+                speeds.hold_against_limits()
+    records = [
+        verdicts.get(number) or verdict_record(unjudged(demand.cell, demand.requirement))
+        for number, demand in enumerate(demands)
+    ]
+    rows = [] if speeds is None else speeds.rows()
     show(arguments, records)
-    if speeds and not arguments.quiet:
-        comparison_table(console_of(arguments), speeds)
+    if rows and not arguments.quiet:
+        comparison_table(console_of(arguments), rows)
     if arguments.json:
         document = verdicts_document(run_environment(options), records)
-        more = {"comparisons_schema": COMPARISONS_SCHEMA, "comparisons": speeds} if arguments.speed else {}
+        more = {"comparisons_schema": COMPARISONS_SCHEMA, "comparisons": rows} if arguments.speed else {}
         write_json(arguments.json, document | more)
-    tell_ci(arguments, [demand.cell for demand in demands], records, comparisons=speeds)
+    tell_ci(arguments, [demand.cell for demand in demands], records, comparisons=rows)
     if not arguments.quiet:
-        line = _gate_line(records, speeds, len(requirements), interrupted=bool(interrupted))
+        line = _gate_line(records, rows, len(requirements), interrupted=bool(interrupted))
         console_of(arguments).print(line, highlight=False)
     if interrupted:
         return INTERRUPTED
-    failed = not all(row["as_expected"] for row in speeds)
-    return code_of(records, failed=failed, harness_failed=harness_failed)
+    failed = not all(row["as_expected"] for row in rows)
+    return code_of(records, failed=failed, harness_failed=speeds is not None and speeds.harness_failed)
 
 
 def _demands(harness: Harness, requirements: Sequence[Requirement], asked: Request) -> list[Demand]:
@@ -91,39 +101,68 @@ def _demands(harness: Harness, requirements: Sequence[Requirement], asked: Reque
     return demands
 
 
-def _hold_speeds(
-    arguments: Arguments, harness: Harness, proved: Sequence[Demand], contests: Sequence[Contest], rows: list[Record]
-) -> bool:
-    """Compare what is to be compared, and time what is held against the limit; each row is kept as it comes.
+class _Speeds:
+    """What is asked of the speed of cells, and the rows that come of it.
 
-    Returns:
-        Whether something could not be done by a mistake of the harness's.
+    Attributes:
+        contests: the comparisons that are asked for.
+        harness_failed: whether something could not be done by a mistake of the harness's.
     """
-    # Two requirements may ask of one cell.
-    known = {demand.cell.key: demand.proved for demand in proved if demand.proved is not None}
-    contests = [contest for contest in contests if contest.head.key in known]
-    within: dict[tuple[str, str, str, str], list[float]] = {}
-    for demand in proved:
-        if demand.requirement.within_of_limit is not None:
-            within.setdefault(demand.cell.key, []).append(demand.requirement.within_of_limit)
-    referee = Contests(harness, known.values(), instructions=arguments.instructions)
-    harness_failed = False
-    with contest_progress(arguments, len(contests) + len(within)) as shown:
-        try:
-            referee.prove_all(contests)
-            for contest in contests:
-                rows.append(referee.row(contest, shown.launched(str(contest))))
+
+    def __init__(
+        self, arguments: Arguments, harness: Harness, demands: Sequence[Demand], contests: Sequence[Contest]
+    ) -> None:
+        self.contests = contests
+        self.harness_failed = False
+        self._arguments, self._harness = arguments, harness
+        self._referee = Contests(harness, instructions=arguments.instructions)
+        # Two demands may be of one cell.
+        self._within: dict[_Key, list[float]] = {}
+        for demand in demands:
+            if demand.requirement.within_of_limit is not None:
+                self._within.setdefault(demand.cell.key, []).append(demand.requirement.within_of_limit)
+        self._proved: dict[_Key, Proved] = {}
+        self._compared: dict[int, Record] = {}
+        self._held: dict[_Key, list[Record]] = {}
+
+    def compare(self, judged: Iterable[Proved]) -> None:
+        """Compare those among these cells that are proved with what they may not be slower than."""
+        new = {one.cell.key: one for one in judged if one.verdict.proved}
+        self._proved.update(new)
+        self._referee.know(new.values())
+        numbered = [each for each in enumerate(self.contests) if each[1].head.key in new]
+        with contest_progress(self._arguments, len(numbered)) as shown:
+            self._referee.prove_all(contest for _, contest in numbered)
+            for number, contest in numbered:
+                self._compared[number] = self._referee.row(contest, shown.launched(str(contest)))
                 shown.finished()
-            for timed in harness.time([_to_be_timed(known[key]) for key in within]):
-                rows.extend(limit_row(timed, limit) for limit in within.pop(timed.cell.key))
-                harness_failed |= timed.harness_failed
+        self.harness_failed |= self._referee.harness_failed
+
+    def hold_against_limits(self) -> None:
+        """Time the proved cells that are held against the limit of the machine."""
+        asked = [_to_be_timed(self._proved[key]) for key in self._within if key in self._proved]
+        with contest_progress(self._arguments, len(asked)) as shown:
+            for timed in self._harness.time(asked):
+                key = timed.cell.key
+                self._held[key] = [limit_row(timed, within) for within in self._within[key]]
+                self.harness_failed |= timed.harness_failed
                 shown.finished()
-        except KeyboardInterrupt:
-            # No reader of a report may take the absence of a row for a green one.
-            rows.extend(unheld_row(contest) for contest in contests[len(rows) :])
-            rows.extend(unheld_limit_row(known[key].cell, limit) for key in within for limit in within[key])
-            raise
-    return harness_failed or referee.harness_failed
+
+    def rows(self) -> list[Record]:
+        """A row for all that is asked of proved cells.
+
+        No reader of a report may take the absence of one for a green one: what an interrupt prevented has its row too.
+        """
+        rows = [
+            self._compared.get(number) or unheld_row(contest)
+            for number, contest in enumerate(self.contests)
+            if contest.head.key in self._proved
+        ]
+        for key, limits in self._within.items():
+            if key in self._proved:
+                cell = self._proved[key].cell
+                rows += self._held.get(key) or [unheld_limit_row(cell, within) for within in limits]
+        return rows
 
 
 def _to_be_timed(proved: Proved) -> Proved:

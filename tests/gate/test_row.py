@@ -54,7 +54,9 @@ def timing(limit_ns: float | None) -> Timing:
 def test_a_contest() -> None:
     unproved = Proved(CELL, a_verdict(Status.WRONG), ())
     with Harness() as harness:
-        row = Contests(harness, [unproved]).row(Contest(base=CELL, head=CELL))
+        contests = Contests(harness)
+        contests.know([unproved])
+        row = contests.row(Contest(base=CELL, head=CELL))
     assert list(row) == FIELDS
     assert type(row["verdict"]) is str
 
@@ -106,7 +108,9 @@ def test_a_base_that_a_change_repairs_passes_and_one_that_is_not_imported_does_n
     base = Proved(CELL, replace(a_verdict(status), isolation=isolation), ())
     known = [base, Proved(head, a_verdict(Status.PROVED), ())]
     with Harness() as harness:
-        row = Contests(harness, known).row(Contest(base=CELL, head=head, may_be=NOT_SLOWER, base_may_lack=True))
+        contests = Contests(harness)
+        contests.know(known)
+        row = contests.row(Contest(base=CELL, head=head, may_be=NOT_SLOWER, base_may_lack=True))
     assert row["as_expected"] is passes
 
 
