@@ -123,7 +123,8 @@ def finish_run(folder: RunFolder, *, interrupted: bool = False) -> tuple[Cells, 
 
     done = folder.finish(datetime.now(UTC), interrupted=interrupted)
     try:
-        page = html_report(folder.start.environment, done.verdicts, done.timings, done.iterates)
+        environment = folder.start.environment
+        page = html_report(environment, done.verdicts, done.timings, done.iterates, unfinished=interrupted)
     except UnavailableError as error:
         return done, f"no HTML page was written: {error}"
     with writing(folder.path):

@@ -18,6 +18,8 @@ def html_report(
     verdicts: Sequence[Record],
     timings: Sequence[Record],
     iterates: Sequence[Record],
+    *,
+    unfinished: bool = False,
 ) -> str:
     """The whole report as one page.
 
@@ -26,6 +28,7 @@ def html_report(
         verdicts: rows of the verdicts.
         timings: rows of the timings, those without a time included; may be empty.
         iterates: rows of the iterates, for the picture of a wrong variant beside a right one; may be empty.
+        unfinished: whether cells of the run's plan are missing.
 
     Raises:
         UnavailableError: jinja2, altair or vl-convert is not installed.
@@ -36,6 +39,7 @@ def html_report(
     return _page(
         "page.html.j2",
         headline=headline,
+        unfinished=tables.UNFINISHED if unfinished else "",
         tallies=_tallies(verdicts),
         unexpected=tables.unexpected(verdicts),
         verdict_grids=tables.verdict_grids(verdicts),

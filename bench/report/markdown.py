@@ -17,6 +17,8 @@ def markdown_report(
     verdicts: Sequence[Record],
     timings: Sequence[Record],
     comparisons: Sequence[Record] = (),
+    *,
+    unfinished: bool = False,
 ) -> str:
     """The whole report; what was not as expected comes before the tables.
 
@@ -25,6 +27,7 @@ def markdown_report(
         verdicts: rows of the verdicts.
         timings: rows of the timings, those without a time included; may be empty.
         comparisons: rows of the comparisons; those that are not as expected come first.
+        unfinished: whether cells of the run's plan are missing.
     """
     line = f"{tables.summary(verdicts)}{times.failures(timings)}"
     if comparisons and not verdicts:
@@ -32,6 +35,8 @@ def markdown_report(
         line = f"{len(comparisons)} compared, {failing} not as expected"
     failed, untimed, timings = times.failed(timings), times.untimed(timings), times.timed(timings)
     sections = ["## gdbench", f"**{markdown(line)}**"]
+    if unfinished:
+        sections.append(markdown(tables.UNFINISHED))
     sections += _groups("Not as expected", tables.unexpected(verdicts), show_expected=True)
     sections += _groups(times.FAILED_TITLE, failed)
     sections += _comparisons(comparisons)

@@ -14,6 +14,8 @@ Record = Mapping[str, Any]
 Key = tuple[str, str, str, str]
 """Variant, problem, device, dtype."""
 
+UNFINISHED = "This run is not finished: cells of its plan are missing here."
+
 Tone = Literal["good", "fault", "bad", "declined", "fastest", "plain"]
 """How a cell is coloured; its words say the same."""
 

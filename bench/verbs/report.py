@@ -32,7 +32,8 @@ def main(arguments: Arguments) -> int:
     folder = run_at(arguments.run) if arguments.run is not None else latest_run(Path(arguments.results))
     held, cells = read_run_file(folder), read_journal(folder / JOURNAL_NAME)
     environment = held["environment"]
-    if held["finished"] is None or held["interrupted"]:
+    unfinished = held["finished"] is None or held["interrupted"]
+    if unfinished:
         complain(f"{folder} is not finished, so that cells are missing here; gdbench run --resume {folder} makes them")
     code, more = OK, dict[str, object]()
     if arguments.rejudge:
@@ -48,7 +49,7 @@ def main(arguments: Arguments) -> int:
             console = console_of(arguments)
             console.print(shown(console, f"read from {folder}"), soft_wrap=True)
         return code
-    text = _text(arguments.format, environment, cells)
+    text = _text(arguments.format, environment, cells, unfinished=unfinished)
     _put(arguments, text)
     return code
 
@@ -91,13 +92,13 @@ def _put(arguments: Arguments, text: str) -> None:
         write(Path(arguments.output), text)
 
 
-def _text(kind: str, environment: Mapping[str, Any], cells: Cells) -> str:
+def _text(kind: str, environment: Mapping[str, Any], cells: Cells, *, unfinished: bool) -> str:
     """The run in one of the formats that are text; what makes it is imported only where it is asked for."""
     match kind:
         case "markdown":
             from bench.report.markdown import markdown_report
 
-            return markdown_report(environment, cells.verdicts, cells.timings)
+            return markdown_report(environment, cells.verdicts, cells.timings, unfinished=unfinished)
         case "junit":
             from bench.report.junit import junit_report
 
@@ -118,7 +119,7 @@ def _text(kind: str, environment: Mapping[str, Any], cells: Cells) -> str:
         case _:
             from bench.report.html import html_report
 
-            return html_report(environment, cells.verdicts, cells.timings, cells.iterates)
+            return html_report(environment, cells.verdicts, cells.timings, cells.iterates, unfinished=unfinished)
 
 
 def _rejudged(folder: Path, n_cells: int, arguments: Arguments) -> list[Rejudged]:

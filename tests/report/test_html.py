@@ -16,6 +16,7 @@ for needed in ("jinja2", "altair", "vl_convert"):
 from bench.errors import UnavailableError
 from bench.report import charts, paper, tables, times
 from bench.report.html import html_report
+from bench.report.markdown import markdown_report
 
 Row = dict[str, Any]
 VOID = frozenset({"meta", "img", "br", "hr", "link", "input"})
@@ -198,6 +199,14 @@ def test_a_run_without_timings_or_iterates_has_a_page(surprises: list[Row]) -> N
     assert "each step carries 0.900 of the one before" in text
     assert "Time per iteration" not in text
     assert "No cells" in html_report({}, [], [], [])
+
+
+def test_a_page_of_an_unfinished_run_says_so(surprises: list[Row]) -> None:
+    said = "This run is not finished"
+    for unfinished in (True, False):
+        page = html_report({}, surprises, [], [], unfinished=unfinished)
+        assert (said in page) is unfinished
+        assert (said in markdown_report({}, surprises, [], unfinished=unfinished)) is unfinished
 
 
 def test_odd_times_do_not_break_the_axis(make_timing: Callable[..., Row]) -> None:
