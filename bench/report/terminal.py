@@ -145,9 +145,21 @@ def comparison_table(console: Console, rows: Sequence[Record]) -> None:
 
 
 def variant_table(console: Console, variants: "Sequence[Variant]") -> None:
-    """Print the registered variants for ``gdbench list``."""
-    rows = [(item.name, item.backend, item.family, item.expect or "proved", _about(item)) for item in variants]
-    console.print(_listing(console, "", ("variant", "backend", "family", "expect", "summary, target"), rows))
+    """Print the registered variants for ``gdbench list``: what each is in a line, then its summary and its target."""
+    rows = [
+        [shown(console, words) for words in (item.name, item.backend, item.family, _expected(item))]
+        for item in variants
+    ]
+    widths = [max(words.cell_len for words in column) for column in zip(*rows, strict=True)]
+    for item, row in zip(variants, rows, strict=True):
+        row[0].stylize("bold")
+        for words, width in zip(row[:-1], widths, strict=False):
+            words.pad_right(width - words.cell_len)
+        console.print(Text("  ").join(row))
+        for said, style in ((item.summary, ""), (item.target, "dim")):
+            if said:
+                console.print(Padding(shown(console, said, style), (0, 0, 0, 4), expand=False))
+    console.print()
 
 
 def problem_table(console: Console, problems: "Sequence[Entry]") -> None:
@@ -364,8 +376,8 @@ def _listing(console: Console, title: str, headings: Sequence[str], rows: Sequen
     return table
 
 
-def _about(variant: "Variant") -> str:
-    return f"{variant.summary} [{variant.target}]" if variant.summary else variant.target
+def _expected(variant: "Variant") -> str:
+    return f"expected: {variant.expect}" if variant.expect else ""
 
 
 def _table(console: Console, title: str) -> Table:
