@@ -15,7 +15,7 @@ import pytest
 from bench.cli import code_of
 from bench.errors import UsageError
 from bench.gate.config import Requirement
-from bench.gate.contests import Contest
+from bench.gate.contests import Contest, Contests, unheld_row
 from bench.gate.speed import Demand, contests_of
 from bench.harness import Harness, Proved
 from bench.judge.lane import OWN, Lane
@@ -23,7 +23,7 @@ from bench.judge.workshop import Workshop
 from bench.plan import Cell, Request, plan
 from bench.proof.subject import Failure
 from bench.proof.verdict import Status
-from bench.runs.records import COMPARISONS_SCHEMA
+from bench.runs.records import COMPARISONS_SCHEMA, Record
 from tests.runs.pasts import add_run
 
 LIMITED = """\
@@ -180,6 +180,37 @@ def test_a_mistake_of_the_harness_is_told_from_one_of_the_variant(
 
     monkeypatch.setattr(Harness, "prove_all", prove_all)
     assert code_of([*words, "-t", "float64", "-q"]) == (3 if status is Status.JUDGE_ERROR else 1)
+
+
+def test_what_is_ready_first_is_compared_first_and_rows_keep_their_order(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "gate.toml").write_text(f'{LIMITED.replace("analytic", "*c*")}faster_than = "numpy-analytic"\n')
+    done: list[str] = []
+    proved = Harness.prove
+
+    def prove(harness: Harness, cell: Cell, *more: Any, **named: Any) -> Proved:
+        done.append(f"proved {cell.variant.name}")
+        return proved(harness, cell, *more, **named)
+
+    def row(_: Contests, contest: Contest, *more: object) -> Record:  # noqa: ARG001 - Contests.row
+        done.append(f"compared {contest.head.variant.name}")
+        return unheld_row(contest) | {"reason": "compared", "as_expected": True}
+
+    def in_turns(_: Harness, groups: Sequence[Sequence[Cell]]) -> list[list[int]]:
+        first = [number for number, cells in enumerate(groups) if cells[0].variant.name == "numpy-batched"]
+        return [first, [number for number in range(len(groups)) if number not in first]]
+
+    monkeypatch.setattr(Harness, "prove", prove)
+    monkeypatch.setattr(Harness, "in_turns", in_turns)
+    monkeypatch.setattr(Contests, "row", row)
+    arguments = ["gate", "--config", str(tmp_path / "gate.toml"), "--speed", "--json", "-", "-q"]
+    assert code_of([*arguments, "-v", "numpy-analytic", "-v", "numpy-batched"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert [row["variant"] for row in document["verdicts"]] == ["numpy-analytic", "numpy-batched"]
+    assert [(row["variant"], row["reason"]) for row in document["comparisons"]] == [("numpy-batched", "compared")]
+    # A rival is proved for the contest, and again for what is asked of itself in a later turn.
+    assert done == ["proved numpy-batched", "proved numpy-analytic", "compared numpy-batched", "proved numpy-analytic"]
 
 
 def test_a_gate_that_is_interrupted_while_it_plans(
