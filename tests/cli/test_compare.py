@@ -193,9 +193,9 @@ def test_what_is_ready_first_is_compared_first_and_rows_keep_their_order(
         done.append(f"proved {cell.variant.name}")
         return proved(harness, cell, *more, **named)
 
-    def row(_: Contests, contest: Contest, *more: object) -> Record:  # noqa: ARG001 - Contests.row
+    def row(_: Contests, contest: Contest, *more: object) -> Record:
         done.append(f"compared {contest.head.variant.name}")
-        return unheld_row(contest) | {"reason": "compared", "as_expected": True}
+        return {**unheld_row(contest), "reason": "compared", "as_expected": True}
 
     def in_turns(_: Harness, groups: Sequence[Sequence[Cell]]) -> list[list[int]]:
         first = [number for number, cells in enumerate(groups) if cells[0].variant.name == "numpy-batched"]
