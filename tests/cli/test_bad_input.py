@@ -1,7 +1,10 @@
 """What is typed wrong: exit code 2 and one message with the fact, the cause and what to do; or a row that says so."""
 
 import json
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,12 +13,14 @@ import pytest
 
 from bench.cli import code_of
 from bench.errors import UsageError
+from bench.exit_codes import HARNESS_FAILED
 from bench.plan import Request
 from bench.report.text import printable, visible
 from bench.runs.layout import latest_run
 from tests.runs.pasts import add_run
 
 TARGETS = Path(__file__).parent / "targets"
+ROOT = Path(__file__).parents[2]
 Refused = Callable[..., str]
 
 
@@ -345,3 +350,24 @@ def test_text_of_a_variant_is_no_command_of_the_runner(monkeypatch: pytest.Monke
     for shown in (printable(said), visible(said)):
         assert "::" not in shown
         assert "##[" not in shown
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+def test_a_full_disk_is_no_defect_of_ours(tmp_path: Path) -> None:
+    with Path("/dev/full").open("w") as full:
+        command = [sys.executable, "-m", "bench", "list", "--json", str(tmp_path / "list.json")]
+        done = subprocess.run(command, cwd=ROOT, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == HARNESS_FAILED
+    assert "no space left for what is to be written" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert json.loads((tmp_path / "list.json").read_text())["variants"]
+
+
+@pytest.mark.parametrize("format_", ["markdown", "html"])
+def test_a_document_is_utf_8_whatever_the_terminal_shows(tmp_path: Path, format_: str) -> None:
+    add_run(tmp_path, 1, {"numpy-analytic": 6000.0})
+    command = [sys.executable, "-m", "bench", "report", "-o", str(tmp_path), "--format", format_]
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, check=False, env=environment)
+    assert done.returncode == 0, done.stderr
+    assert "µs" in done.stdout.decode("utf-8")

@@ -10,8 +10,8 @@ import pytest
 
 import bench
 from bench.cli import code_of
-from bench.exit_codes import NOT_AS_EXPECTED, OK, USAGE
-from bench.harness import Timed
+from bench.exit_codes import INTERRUPTED, NOT_AS_EXPECTED, OK, USAGE
+from bench.harness import Harness, Timed
 from bench.recording import timing_row
 from bench.timing.record import Rejected
 
@@ -119,6 +119,21 @@ def test_a_run_whose_timing_failed_is_not_green(tmp_path: Path, monkeypatch: pyt
     assert outcomes(junit) == told
     assert code_of(["report", str(folder), "--format", "github", "--output", str(junit)]) == 0
     assert "a timed answer is not gradient descent" in junit.read_text()
+
+
+@pytest.mark.parametrize("verb", ["verify", "run"])
+def test_what_an_interrupt_left_undone_is_green_in_no_report(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, verb: str
+) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Harness, "_proof", interrupt)
+    junit, kept = tmp_path / "junit.xml", ["-o", str(tmp_path / "results")] if verb == "run" else []
+    assert code_of([verb, "numpy-analytic", "numpy-matmul", *LINE, *kept, "--junit", str(junit)]) == INTERRUPTED
+    assert all(children for _, children in outcomes(junit))
+    assert [name for name, _ in outcomes(junit)] == ["numpy-analytic", "numpy-matmul"]
+    assert "interrupted; what is finished is kept" in capsys.readouterr().err
 
 
 def test_a_run_without_timings_has_nothing_to_follow(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
