@@ -37,7 +37,9 @@ def time(*targets: str, options: Options | None = None, **selection: Any) -> lis
     """
     with Harness(options) as harness:
         proved = list(harness.prove_all(harness.plan(Request(targets=targets, **selection))))
-        return [timed.outcome for timed in harness.time(proved) if isinstance(timed.outcome, Timing)]
+        outcomes = {timed.cell.key: timed.outcome for timed in harness.time(proved)}
+        in_order = (outcomes.get(one.cell.key) for one in proved)
+        return [outcome for outcome in in_order if isinstance(outcome, Timing)]
 
 
 def run(*targets: str, results: str | Path = "results", options: Options | None = None, **selection: Any) -> Path:

@@ -2,6 +2,7 @@
 
 import argparse
 import csv
+import os
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -134,12 +135,16 @@ def _number(text: str, option: str) -> float:
         raise UsageError(f"{option} is {text!r}, not a number. Give one such as 0.01, or auto.") from None
 
 
-def refuse_unwritable_files(arguments: Arguments) -> None:
+def refuse_useless_places(arguments: Arguments) -> None:
     """Before the work rather than after it, when its results would be lost.
 
     Raises:
-        UsageError: there is no place for a file that is to be written.
+        UsageError: there is no place for a file that is to be written, two have the same, or a name is empty.
     """
+    for option in ("results", "config"):
+        if getattr(arguments, option, None) == "":
+            raise UsageError(f"--{option} is empty, as a variable that is not set. Name a place, or leave it out.")
+    places: dict[Path, str] = {}
     for option in ("json", "junit", "output", "picture"):
         target = getattr(arguments, option, None)
         if target is None or (target == "-" and option == "json"):
@@ -150,3 +155,8 @@ def refuse_unwritable_files(arguments: Arguments) -> None:
         if path.is_dir() or not path.parent.is_dir():
             what = "it is a folder" if path.is_dir() else f"there is no folder {path.parent}"
             raise UsageError(f"{target} cannot be written: {what}. Name a file in a folder that is there.")
+        if not os.access(path if path.exists() else path.parent, os.W_OK):
+            raise UsageError(f"{target} cannot be written: it is not permitted. Name another file.")
+        other = places.setdefault(path.resolve(), option)
+        if other != option:
+            raise UsageError(f"--{other} and --{option} are one file, {target}. Name two.")

@@ -15,6 +15,9 @@ from bench.exit_codes import HARNESS_FAILED, INTERRUPTED, OK, USAGE
 from bench.parser import build_parser
 from bench.report.text import complain, drop
 
+NEEDED = ("numpy", "scipy", "pandas", "pyarrow", "rich", "threadpoolctl")
+"""What gdbench imports of its dependencies; the rest says itself where it is missing."""
+
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and exit with one of the documented codes."""
@@ -31,7 +34,7 @@ def code_of(arguments: Sequence[str]) -> int:  # noqa: PLR0911 - one return an e
         if options.verb is None:
             parser.print_help()
             return OK
-        import_module("bench.arguments").refuse_unwritable_files(options)
+        import_module("bench.arguments").refuse_useless_places(options)
         code = int(import_module(f"bench.verbs.{options.verb}").main(options))
         # Here and not when Python ends: a verdict is not lost because its reader has left.
         try:
@@ -50,6 +53,12 @@ def code_of(arguments: Sequence[str]) -> int:  # noqa: PLR0911 - one return an e
         drop(sys.stdout)
         return OK
     except Exception as error:  # noqa: BLE001 - the last resort: a defect of ours must not look like a verdict
+        if isinstance(error, ModuleNotFoundError) and error.name in NEEDED:
+            return _complain(
+                f"{error.name} is not installed for this Python, {sys.executable}. What gdbench needs comes with "
+                f"`{sys.executable} -m pip install gdbench`, or with `-e .` in a checkout.",
+                USAGE,
+            )
         if isinstance(error, OSError) and error.errno == errno.ENOSPC:
             # Of a run's own files the run speaks.
             drop(sys.stdout)

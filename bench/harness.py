@@ -307,7 +307,7 @@ class Harness:
     def _ask(self, module: str) -> list[Variant]:
         described = self._workshop.describe(module)
         if isinstance(described, Failure):
-            raise UsageError(described.message)
+            raise UsageError(f"{module}: {described.message}")
         return described
 
     def _proof(self, cell: Cell, iterations: int | None, exchange: list[bytes] | None) -> "tuple[Proof, _Apart]":

@@ -14,10 +14,12 @@ from bench.judge.lane import OWN, Lane
 from bench.problems.catalogue import CATALOGUE, select
 from bench.problems.files import load_file
 from bench.problems.learning_rate import LearningRate
+from bench.problems.named import Entry, NamedProblem
 from bench.problems.problem import Problem
+from bench.proof.causes import CODES
 from bench.proof.verdict import Finding, Status, Verdict
 from bench.variants.contract import Variant
-from bench.variants.discovery import discover, resolve
+from bench.variants.discovery import discover, is_path, refuse_namesake, resolve
 from bench.variants.selection import nearest_names, select_variants
 
 DEFAULT_DTYPES = ("float64", "float32")
@@ -159,6 +161,8 @@ def plan(
     dtypes = [dtype_named(name).name for name in dict.fromkeys(request.dtypes or DEFAULT_DTYPES)]
     chosen = _Chosen(request, ask, complain)
     variants = chosen.all()
+    for variant in variants:
+        _refuse_unknown_cause(variant)
     data = _chosen_problems(request)
     available = {backend: _available(backend, devices_of) for backend in dict.fromkeys(v.backend for v in variants)}
     all_are_timed = bool(request.targets or request.variants)
@@ -182,6 +186,14 @@ def plan(
     if not cells:
         raise UsageError("nothing is selected: no device of this machine can run the variants. Name one with --device.")
     return cells
+
+
+def _refuse_unknown_cause(variant: Variant) -> None:
+    if variant.expect is not None and variant.expect not in CODES:
+        raise UsageError(
+            f"{variant.name} ({variant.origin}) expects {variant.expect!r}, and there is no such cause. "
+            f"{nearest_names(variant.expect, CODES)}"
+        )
 
 
 def chosen_variants(
@@ -219,18 +231,13 @@ class _Chosen:
                 patterns.append(target)
                 continue
             for variant in self._at(target):
-                known = chosen.setdefault(variant.name, variant)
-                if known != variant:
-                    raise UsageError(
-                        f"two variants are named {variant.name!r}: {known.target} ({known.origin}) and "
-                        f"{variant.target} ({variant.origin}). Rename one of them, or ask for them one at a time."
-                    )
+                refuse_namesake(chosen.setdefault(variant.name, variant), variant)
                 # A file is named for what it registers; of a package one part may be for a library that is not here.
                 if ":" in target or target.endswith(".py"):
                     self.by_name.add(variant.name)
         if patterns or not chosen:
             for variant in select_variants(self._registered, patterns):
-                chosen.setdefault(variant.name, variant)
+                refuse_namesake(chosen.setdefault(variant.name, variant), variant)
             self.by_name.update(set(patterns) & set(self._registered_names))
         return list(chosen.values())
 
@@ -238,7 +245,7 @@ class _Chosen:
         try:
             return resolve(target, self._request.backend, self._ask)
         except UsageError as error:
-            if ":" in target or target.endswith(".py"):
+            if ":" in target or is_path(target):
                 raise
             # One word may be a module or a variant, and is neither.
             near = nearest_names(target, self._registered_names)
@@ -256,17 +263,22 @@ class _Chosen:
 def is_place(target: str) -> bool:
     """Whether a target is a file or a module rather than the name of a variant.
 
-    >>> [is_place(t) for t in ("descent.py:step", "package.module:step", "package.module", "numpy-*", "gd_impls")]
-    [True, True, True, False, True]
+    >>> [is_place(t) for t in ("descent.py:step", "package.module:step", "package.module", "numpy-*", "gd_impls", ".")]
+    [True, True, True, False, True, True]
     """
-    if ":" in target or target.endswith(".py"):
+    if ":" in target or is_path(target):
         return True
     return "." in target or target.isidentifier()
 
 
-def _chosen_problems(request: Request) -> list[_Data]:
+def named_problems(request: Request) -> tuple[list[NamedProblem], list[Entry]]:
+    """The problems that a request names: those of its tables, and those of the catalogue.
+
+    Raises:
+        UsageError: a name means none, a table cannot be read, or what is for tables stands without one.
+    """
     files = [name for name in request.problems if name.lower().endswith(TABLE_SUFFIXES)]
-    patterns = [name for name in request.problems if name not in files]
+    entries = _entries([name for name in request.problems if name not in files])
     given = {
         "--features": request.features,
         "--target": request.outputs,
@@ -279,17 +291,19 @@ def _chosen_problems(request: Request) -> list[_Data]:
             f"{' and '.join(unused)} can only be for a problem from a file, and none was given. "
             "Add -p path/to/table.csv."
         )
-    entries = select(patterns)
+    tables = [
+        load_file(Path(name), request.features, request.outputs, lr=request.lr, bias=request.bias) for name in files
+    ]
+    return tables, entries
+
+
+def _chosen_problems(request: Request) -> list[_Data]:
+    tables, entries = named_problems(request)
     if not request.problems:
         entries = [entry for entry in CATALOGUE if entry.default]
-    data = [
-        _Data(named.name, named.problem, required=True)
-        for named in (
-            load_file(Path(name), request.features, request.outputs, lr=request.lr, bias=request.bias) for name in files
-        )
-    ]
+    data = [_Data(named.name, named.problem, required=True) for named in tables]
     for entry in entries:
-        required = entry.name in patterns
+        required = entry.name in request.problems
         try:
             named = entry.load()
             data.append(_Data(named.name, named.problem, required))
@@ -299,6 +313,17 @@ def _chosen_problems(request: Request) -> list[_Data]:
         if times > 1:
             raise UsageError(f"{times} problems are named {name!r}. A file's name is its problem's: rename the file.")
     return data
+
+
+def _entries(patterns: Sequence[str]) -> list[Entry]:
+    try:
+        return select(patterns)
+    except UsageError:
+        for name in filter(os.path.isfile, patterns):
+            raise UsageError(
+                f"{name} is a file and no table: its name ends with neither .csv nor .parquet. Convert it."
+            ) from None
+        raise
 
 
 def _available(backend: str, devices_of: Callable[[str], Sequence[str]]) -> "Sequence[str] | UnavailableError":

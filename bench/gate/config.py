@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from bench.errors import UsageError
+from bench.proof.causes import CODES
 from bench.proof.verdict import Status
+from bench.variants.selection import nearest_names
 
 SPEED_KEYS = ("max_slowdown", "faster_than", "within_of_limit")
 KEYS = ("variant", "problem", "device", "dtype", "status", "cause", "within", *SPEED_KEYS)
@@ -64,8 +66,12 @@ def read_gate(path: Path) -> list[Requirement]:
         document = tomllib.loads(text.decode("utf-8"))
     except FileNotFoundError:
         raise UsageError(f"{path} is not there. Name the project file with --config.") from None
-    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise UsageError(f"{path} cannot be read: {error}.") from None
+    except IsADirectoryError:
+        raise UsageError(f"{path} is a folder. Name the project file in it with --config.") from None
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}. Name another file with --config.") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise UsageError(f"{path} is no valid TOML: {str(error).rstrip('.')}. Mend it there.") from None
     tool = document.get("tool")
     section = tool.get("gdbench", {}) if isinstance(tool, dict) else {}
     _only(section, ("gate",), f"{path}: [tool.gdbench]")
@@ -84,8 +90,8 @@ def _requirement(cell: Any, where: str) -> Requirement:
         raise UsageError(f"{where}: status {status!r} is not one of {', '.join(Status)}.")
     if within is not None and (type(within) is not int or within < 1):
         raise UsageError(f"{where}: within is {within!r}; it is a number of iterations, 1 or more.")
-    if cell.get("cause") is not None and not isinstance(cell["cause"], str):
-        raise UsageError(f"{where}: cause is {cell['cause']!r}; it is a code such as 'scale.sum'.")
+    if cell.get("cause") is not None:
+        _refuse_unknown_cause(cell["cause"], where)
     _refuse_contradiction(cell, where)
     faster_than = cell.get("faster_than")
     if faster_than is not None and not (isinstance(faster_than, str) and faster_than):
@@ -106,6 +112,13 @@ def _requirement(cell: Any, where: str) -> Requirement:
             cell, "within_of_limit", where, ABOVE_ONE, "a number above 1: times the machine's limit"
         ),
     )
+
+
+def _refuse_unknown_cause(cause: Any, where: str) -> None:
+    if not isinstance(cause, str):
+        raise UsageError(f"{where}: cause is {cause!r}; it is a code such as 'scale.sum'.")
+    if cause not in CODES:
+        raise UsageError(f"{where}: there is no cause {cause!r}. {nearest_names(cause, CODES)}")
 
 
 def _number(cell: Mapping[str, Any], key: str, where: str, least: float, meaning: str) -> float | None:

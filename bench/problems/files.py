@@ -100,7 +100,8 @@ def _read(path: Path, columns: Sequence[str]) -> "pd.DataFrame":
         return _read_csv(path, columns) if suffix == ".csv" else _read_parquet(path, columns)
     except (OSError, ValueError, TypeError, ArithmeticError, LookupError, NotImplementedError, parser_warning) as error:
         # What pandas and pyarrow raise for files that are malformed, undecodable bytes included, is built on these.
-        raise UsageError(f"{path} cannot be read as {suffix[1:]}: {error}. Is it complete, and UTF-8?") from error
+        said, advice = str(error).rstrip("."), "Is it complete, and UTF-8?" if suffix == ".csv" else "Is it complete?"
+        raise UsageError(f"{path} cannot be read as {suffix[1:]}: {said}. {advice}") from error
 
 
 def _read_csv(path: Path, columns: Sequence[str]) -> "pd.DataFrame":

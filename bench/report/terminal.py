@@ -90,7 +90,7 @@ def _print_limits(console: Console, timings: Sequence[Record]) -> None:
     grids = times.limit_grids(timings)
     for grid in grids:
         table = _grid_table(console, grid, times.LIMITS_TITLE, one_line=True)
-        _print_tables(console, table if _fits(console, table) else _outcome_table(console, grid))
+        _print_tables(console, table if _fits(console, table) else _outcome_table(console, grid, times.LIMITS_TITLE))
     if grids:
         console.print(shown(console, times.LIMITS_LEGEND, "dim"))
         console.print()
@@ -210,8 +210,8 @@ def facts_table(console: Console, facts: Mapping[str, Mapping[str, Any]]) -> Non
     for section, found in facts.items():
         console.print(shown(console, section, "bold"))
         table = Table.grid(padding=(0, 2), pad_edge=True)
-        table.add_column(no_wrap=True)
         table.add_column(overflow="fold")
+        table.add_column(overflow="fold", min_width=min(20, console.width // 2))
         for name, value in tables.flattened(found):
             table.add_row(shown(console, name), shown(console, value))
         console.print(table)
@@ -264,6 +264,10 @@ def _fits(console: Console, table: Table) -> bool:
 
 def _print_tables(console: Console, *several: Table) -> None:
     for table in several:
+        # By itself: as the table's own it would be folded to the width of the columns.
+        if table.title:
+            console.print(table.title)
+            table.title = None
         console.print(table)
         console.print()
 
@@ -285,10 +289,10 @@ def _grid_table(console: Console, grid: Grid, corner: str, *, one_line: bool) ->
     return table
 
 
-def _outcome_table(console: Console, grid: Grid) -> Table:
+def _outcome_table(console: Console, grid: Grid, outcome: str = "outcome") -> Table:
     """One row for each variant and outcome, with the problems that had it: for consoles too narrow for a grid."""
     table = _table(console, grid.title)
-    for heading in ("variant", "outcome", "problems"):
+    for heading in ("variant", outcome, "problems"):
         table.add_column(heading, overflow="fold")
     for variant in grid.variants:
         problems = defaultdict(list)

@@ -177,6 +177,33 @@ def module_files(module: str) -> list[tuple[str, Path]]:
     return sorted(found.items(), key=lambda item: (item[0].count("."), item[0]))
 
 
+def refuse_namesake(known: Variant, variant: Variant) -> None:
+    """Do nothing where two variants of one name are the same function.
+
+    Raises:
+        UsageError: they are not; no table could tell them apart.
+    """
+    if known.target != variant.target and _function_of(known) != _function_of(variant):
+        raise UsageError(
+            f"two variants are named {variant.name!r}: {known.target} ({known.origin}) and {variant.target} "
+            f"({variant.origin}). Rename one of them, or ask for them one at a time."
+        )
+
+
+def _function_of(variant: Variant) -> tuple[Path, str]:
+    place, _, function = variant.target.rpartition(":")
+    return (file_of(variant.target) or Path(place)).resolve(), function
+
+
+def is_path(place: str) -> bool:
+    """Whether a place is one in the file system, rather than a module.
+
+    >>> [is_path(place) for place in ("descent.py", "folder/", "..", "package.module", "numpy-analytic")]
+    [True, True, True, False, False]
+    """
+    return place.endswith(".py") or os.sep in place or not place.strip(".")
+
+
 def file_of(target: str) -> Path | None:
     """The file of a target, found without importing it; ``None`` where there is none."""
     place, _, _ = target.rpartition(":")
@@ -227,7 +254,9 @@ def _place_and_function(target: str) -> tuple[str, str | None]:
 def _existing_file(place: str) -> Path:
     path = Path(os.path.abspath(os.path.expanduser(place)))
     if path.is_dir():
-        raise UsageError(f"{place} is a folder. Name a file in it: {nearest_names('', _python_files(path))}")
+        files = _python_files(path)
+        advice = f"Name a file in it. {nearest_names('', files)}" if files else "It has no Python file; name one."
+        raise UsageError(f"{place} is a folder. {advice}")
     if not path.is_file():
         folder = path.parent
         if not folder.is_dir():
@@ -243,7 +272,7 @@ def _python_files(folder: Path) -> list[str]:
 
 
 def _sources(place: str, function: str | None) -> list[Source]:
-    if place.endswith(".py") or os.sep in place:
+    if is_path(place):
         path = _existing_file(place)
         return [read_source(path, str(path))]
     files = module_files(place)

@@ -7,7 +7,7 @@ from pathlib import Path
 from bench.arguments import Arguments, options_of, request_of, run_at
 from bench.errors import UsageError
 from bench.exit_codes import INTERRUPTED
-from bench.gate.contests import Contest, Contests
+from bench.gate.contests import Contest, Contests, unheld_row
 from bench.gate.lanes import base_lane, require_own
 from bench.gate.stored import stored_rows
 from bench.harness import Harness
@@ -47,6 +47,8 @@ def main(arguments: Arguments) -> int:
             for contest in contests:
                 rows.append(referee.row(contest, shown.launched(str(contest))))
                 shown.finished()
+        # No reader of a report may take the absence of a row for a green one.
+        rows += [unheld_row(contest) for contest in contests[len(rows) :]]
     code = _show(arguments, rows, [contest.head for contest in contests], harness_failed=referee.harness_failed)
     return INTERRUPTED if interrupted else code
 

@@ -18,6 +18,8 @@ from bench.recording import run_environment
 from bench.report.terminal import comparison_table
 from bench.report.text import complain
 from bench.runs.records import COMPARISONS_SCHEMA, Record, verdict_record, verdicts_document
+from bench.variants.contract import Variant
+from bench.variants.discovery import refuse_namesake
 from bench.verbs.ci import tell_ci
 from bench.verbs.shown import code_of, console_of, contest_progress, finishing, proofs, show, write_json
 
@@ -34,11 +36,7 @@ def main(arguments: Arguments) -> int:
     verdicts: dict[int, Record] = {}
     speeds: _Speeds | None = None
     with Harness(options) as harness, finishing(arguments) as interrupted:
-        demands += _demands(harness, requirements, asked)
-        if not demands:
-            raise UsageError(
-                f"{arguments.config} asks nothing of the selected cells. Leave out -v and -p for all of it."
-            )
+        demands += _demands(harness, requirements, asked, arguments.config)
         # Only now: the servers import meanwhile.
         with base_lane(arguments.base, arguments.base_python) as lane:
             turns: Iterable[list[int]] = [list(range(len(demands)))]
@@ -77,7 +75,8 @@ def main(arguments: Arguments) -> int:
         write_json(arguments.json, document | more)
     tell_ci(arguments, [demand.cell for demand in demands], records, comparisons=rows)
     if not arguments.quiet:
-        line = _gate_line(records, rows, len(requirements), interrupted=bool(interrupted))
+        n_requirements = len({demand.requirement for demand in demands})
+        line = _gate_line(records, rows, n_requirements, interrupted=bool(interrupted))
         console_of(arguments).print(line, highlight=False)
     if interrupted:
         return INTERRUPTED
@@ -85,8 +84,9 @@ def main(arguments: Arguments) -> int:
     return code_of(records, failed=failed, harness_failed=speeds is not None and speeds.harness_failed)
 
 
-def _demands(harness: Harness, requirements: Sequence[Requirement], asked: Request) -> list[Demand]:
-    demands = []
+def _demands(harness: Harness, requirements: Sequence[Requirement], asked: Request, file: str) -> list[Demand]:
+    demands: list[Demand] = []
+    known: dict[str, Variant] = {}
     for requirement in requirements:
         request = replace(
             asked,
@@ -96,9 +96,17 @@ def _demands(harness: Harness, requirements: Sequence[Requirement], asked: Reque
             devices=asked.devices or requirement.device,
             dtypes=asked.dtypes or requirement.dtype,
         )
-        chosen = [cell for cell in harness.plan(request, complain) if asked_for(cell, asked)]
-        demands += [Demand(cell, requirement) for cell in chosen]
-    return demands
+        demands += [Demand(cell, requirement) for cell in harness.plan(request, complain)]
+    for variant in dict.fromkeys(demand.cell.variant for demand in demands):
+        refuse_namesake(known.setdefault(variant.name, variant), variant)
+    chosen = [demand for demand in demands if asked_for(demand.cell, asked)]
+    if not chosen:
+        variants, problems = list(known), list(dict.fromkeys(demand.cell.problem for demand in demands))
+        raise UsageError(
+            f"{file} asks nothing of the cells that -v and -p select: it asks of {', '.join(variants)} on "
+            f"{', '.join(problems)}. Name some of them, or leave out -v and -p."
+        )
+    return chosen
 
 
 class _Speeds:

@@ -39,7 +39,7 @@ def finishing(arguments: Arguments) -> Iterator[list[bool]]:
     except KeyboardInterrupt:
         interrupted.append(True)
         if not arguments.quiet:
-            complain("interrupted; what is finished is kept")
+            complain("interrupted; what was finished is shown")
 
 
 @contextmanager

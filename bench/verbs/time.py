@@ -6,7 +6,7 @@ from bench.harness import Proved
 from bench.recording import run_environment, timing_row
 from bench.report.text import complain
 from bench.runs.costs import costs_fields
-from bench.runs.records import Record, a_row_for_every_cell, timings_document, verdict_record
+from bench.runs.records import Record, a_row_for_every_cell, cell_of, timings_document, verdict_record
 from bench.verbs.shown import code_of, finishing, launches, planned, proofs, show, write_json
 
 
@@ -28,6 +28,9 @@ def main(arguments: Arguments) -> int:
                 timings.append(timing_row(one))
                 failed |= one.failed
                 harness_failed |= one.harness_failed
+    # They ended in an order drawn by lot.
+    places = {cell_of(row): place for place, row in enumerate(verdicts)}
+    timings.sort(key=lambda row: places[cell_of(row)])
     show(arguments, verdicts, timings)
     if not interrupted and not any(one.verdict.proved for one in judged):
         complain("no cell is proved, so nothing was timed; the verdicts say why")

@@ -21,6 +21,7 @@ from tests.runs.pasts import add_run
 
 TARGETS = Path(__file__).parent / "targets"
 ROOT = Path(__file__).parents[2]
+LINE = ("-p", "line-4", "-t", "float64", "-d", "cpu")
 Refused = Callable[..., str]
 
 
@@ -228,7 +229,7 @@ def test_a_history_of_nothing(refused: Refused, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("config", "said"),
     [
-        ("[tool.gdbench.gate\n", "cannot be read"),
+        ("[tool.gdbench.gate\n", "is no valid TOML"),
         ("[tool.gdbench.gait]\n", "'gait' means nothing here; there are gate"),
         ('[[tool.gdbench.gate.cells]]\nvarient = "a"\n', "cell 1: 'varient' means nothing here; there are variant"),
         ("[[tool.gdbench.gate.cells]]\nvariant = 3\n", "cell 1: variant is 3; it is a name or a list of names"),
@@ -371,3 +372,97 @@ def test_a_document_is_utf_8_whatever_the_terminal_shows(tmp_path: Path, format_
     done = subprocess.run(command, cwd=ROOT, capture_output=True, check=False, env=environment)
     assert done.returncode == 0, done.stderr
     assert "µs" in done.stdout.decode("utf-8")
+
+
+@pytest.mark.parametrize("target", [".", "..", ".:fit", "empty/", "./empty"])
+def test_a_folder_is_no_variant(refused: Refused, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, target: str) -> None:
+    (tmp_path / "work" / "empty").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "work")
+    assert refused("verify", target) == f"{target.removesuffix(':fit')} is a folder. It has no Python file; name one."
+
+
+def test_two_functions_of_one_name_are_not_one_variant(refused: Refused, tmp_path: Path) -> None:
+    copy = tmp_path / "copy.py"
+    copy.write_text((ROOT / "gd_impls" / "numpy_analytic.py").read_text())
+    for also in (["numpy-analytic"], ["-v", "numpy-*"]):
+        assert refused("verify", copy, *also, *LINE).startswith("two variants are named 'numpy-analytic'")
+    own = ROOT / "gd_impls" / "numpy_analytic.py"
+    assert code_of(["verify", str(own), "numpy-analytic", *LINE, "-q"]) == 0
+
+
+def test_a_gate_does_not_take_two_functions_for_one_variant(refused: Refused, tmp_path: Path) -> None:
+    text = (ROOT / "gd_impls" / "numpy_analytic.py").read_text()
+    cells = ""
+    for name in ("one.py", "two.py"):
+        (tmp_path / name).write_text(text)
+        cells += f'[[tool.gdbench.gate.cells]]\nvariant = "{tmp_path / name}"\n'
+    (tmp_path / "gate.toml").write_text(cells)
+    assert refused("gate", "--config", tmp_path / "gate.toml").startswith("two variants are named 'numpy-analytic'")
+
+
+def test_a_cause_that_is_none_is_refused_before_the_proof(refused: Refused, tmp_path: Path) -> None:
+    text = (ROOT / "gd_impls" / "numpy_analytic.py").read_text()
+    (tmp_path / "mine.py").write_text(text.replace('family="analytic"', 'expect="scale.som"', 1))
+    said = refused("verify", tmp_path / "mine.py", *LINE)
+    assert re.fullmatch(r"numpy-analytic \(mine.py:\d+\) expects 'scale.som', and there is no .* scale.sum, .*", said)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("-t", "float63"), "dtype 'float63' is not known"),
+        (("--lr", "3"), "--lr can only be for a problem from a file"),
+        (("-p", "houses.txt"), "houses.txt is a file and no table: its name ends with neither .csv nor .parquet"),
+    ],
+)
+def test_a_list_of_what_makes_no_sense(
+    refused: Refused, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], said: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("houses.txt").write_text("area,price\n1,2\n2,3\n")
+    assert said in refused("list", *arguments)
+
+
+def test_a_table_is_listed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "houses.csv").write_text("area,price\n1,2\n2,3\n")
+    words = ["list", "-p", str(tmp_path / "houses.csv"), "--features", "area", "--target", "price", "--json", "-", "-q"]
+    assert code_of(words) == 0
+    expected = {"name": "houses", "default": False, "summary": "price from area", "source": "houses.csv"}
+    assert json.loads(capsys.readouterr().out)["problems"] == [expected]
+
+
+def test_two_files_have_two_names(refused: Refused, tmp_path: Path) -> None:
+    both = tmp_path / "both"
+    assert "--json and --junit are one file" in refused("verify", "--json", both, "--junit", both)
+    assert not both.exists()
+
+
+def test_a_file_that_may_not_be_written_is_refused_before_the_work(
+    refused: Refused, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Whoever runs this may be root, whom no mode keeps from writing.
+    monkeypatch.setattr("bench.arguments.os.access", lambda *_: False)
+    assert "it is not permitted" in refused("verify", "--json", tmp_path / "v.json")
+
+
+@pytest.mark.parametrize("words", [("run", "--results", ""), ("gate", "--config", "")])
+def test_a_place_without_a_name(refused: Refused, words: tuple[str, ...]) -> None:
+    assert f"{words[1]} is empty, as a variable that is not set" in refused(*words)
+
+
+def test_a_gate_that_has_nothing_of_what_is_selected_says_what_it_has(refused: Refused, tmp_path: Path) -> None:
+    (tmp_path / "gate.toml").write_text('[[tool.gdbench.gate.cells]]\nvariant = "numpy-analytic"\nproblem = "line-4"\n')
+    for narrower in (("-p", "line4"), ("-v", "nope*")):
+        said = refused("gate", "--config", tmp_path / "gate.toml", *narrower)
+        assert "it asks of numpy-analytic on line-4" in said
+
+
+def test_a_library_that_is_missing_is_named(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def without(name: str) -> None:
+        raise ModuleNotFoundError(f"No module named {name!r}", name="numpy")
+
+    monkeypatch.setattr("bench.cli.import_module", without)
+    assert code_of(["doctor"]) == 2
+    assert capsys.readouterr().err.startswith(f"gdbench: numpy is not installed for this Python, {sys.executable}")

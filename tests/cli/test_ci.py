@@ -133,7 +133,7 @@ def test_what_an_interrupt_left_undone_is_green_in_no_report(
     assert code_of([verb, "numpy-analytic", "numpy-matmul", *LINE, *kept, "--junit", str(junit)]) == INTERRUPTED
     assert all(children for _, children in outcomes(junit))
     assert [name for name, _ in outcomes(junit)] == ["numpy-analytic", "numpy-matmul"]
-    assert "interrupted; what is finished is kept" in capsys.readouterr().err
+    assert "interrupted; what was finished is shown" in capsys.readouterr().err
 
 
 def test_a_run_without_timings_has_nothing_to_follow(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -213,6 +213,22 @@ def test_what_is_ready_first_is_compared_first_and_rows_keep_their_order(
     assert done == ["proved numpy-batched", "proved numpy-analytic", "compared numpy-batched", "proved numpy-analytic"]
 
 
+def test_an_interrupted_compare_names_what_it_did_not_come_to(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Contests, "row", interrupt)
+    assert code_of(["compare", "numpy-analytic", "numpy-matmul", "--json", "-"]) == 130
+    printed = capsys.readouterr()
+    [row] = json.loads(printed.out)["comparisons"]
+    assert (row["verdict"], row["reason"], row["as_expected"]) == (
+        "inconclusive", "interrupted before it was looked at", False
+    )  # fmt: skip
+    assert "numpy-matmul against numpy-analytic on line-4: interrupted" in printed.err
+
+
 def test_a_gate_that_is_interrupted_while_it_plans(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -17,7 +17,7 @@ import pytest
 import bench
 from bench.cli import code_of
 from bench.exit_codes import INTERRUPTED
-from bench.harness import Options
+from bench.harness import Harness, Options, Timed
 from bench.plan import Cell, Request, plan
 from bench.proof.verdict import Status
 from bench.recording import start_run
@@ -54,6 +54,26 @@ def test_verify_from_python() -> None:
     analytic, dot_mean = bench.verify(*TWO, **LINE)
     assert (analytic.finding.status, analytic.as_expected) == (Status.PROVED, True)
     assert (dot_mean.finding.cause, dot_mean.finding.factor, dot_mean.as_expected) == ("scale.sum", 4.0, True)
+
+
+@pytest.mark.parametrize("face", ["command", "python"])
+def test_times_stand_in_the_order_of_the_plan(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, face: str
+) -> None:
+    timed, ended = Harness.time, list[Timed]()
+
+    def the_other_way_round(*words: Any) -> list[Timed]:
+        ended[:] = sorted(timed(*words), key=lambda one: one.cell.key)
+        return ended
+
+    monkeypatch.setattr(Harness, "time", the_other_way_round)
+    names = ["numpy-analytic", "numpy-matmul", "numpy-batched"]
+    if face == "command":
+        assert code_of(["time", *names, "-p", "line-4", "-t", "float64", "--json", "-", "-q"]) == 0
+        assert [row["variant"] for row in strict(capsys.readouterr().out)["timings"]] == names
+    else:
+        found = bench.time(*names, **LINE)
+        assert found == [one.outcome for name in names for one in ended if one.cell.variant.name == name]
 
 
 def test_a_mistake_of_the_proof_itself_is_a_row_and_not_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -141,7 +161,7 @@ def test_an_interrupted_run_keeps_what_is_finished_and_is_resumed(
     out, err = started.communicate(timeout=60)
     assert started.returncode == INTERRUPTED, err
     assert "Traceback" not in err
-    assert "interrupted; what is finished is kept" in err
+    assert "interrupted; what was finished is shown" in err
     assert "paced.py:prompt" in out
 
     [folder] = tmp_path.iterdir()

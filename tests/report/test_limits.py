@@ -51,6 +51,7 @@ def test_a_narrow_terminal_lists_the_cells(limited: list[Row]) -> None:
     text = printed(limited, 40)
     assert max(map(len, text.splitlines())) <= 40
     assert "81 % memory" in text
+    assert "share of the machine's limit" in printed(limited, 60)
 
 
 def test_timings_of_an_earlier_run_have_no_such_section(make_timing: Callable[..., Row]) -> None:

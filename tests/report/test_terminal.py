@@ -77,6 +77,12 @@ def test_what_was_not_expected_comes_with_its_evidence(surprises: list[Row]) -> 
     assert after.count("one regression at a time") == 1
 
 
+def test_the_title_of_a_narrow_table_is_not_folded(verdicts: list[Row]) -> None:
+    few = [row for row in verdicts if row["problem"] == "line-4"]
+    text = drawn(lambda console: terminal.verdict_table(console, few))
+    assert re.search(r"^cpu float64 · cpu float32$", text, re.MULTILINE)
+
+
 def test_a_proved_run_has_nothing_to_add(verdicts: list[Row]) -> None:
     proved = [row for row in verdicts if row["status"] == "proved"]
     text = drawn(lambda console: terminal.verdict_table(console, proved))

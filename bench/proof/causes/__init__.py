@@ -127,6 +127,8 @@ CAUSES: tuple[Cause, ...] = tuple(
     )
 )
 UNKNOWN = "unknown"
+CODES = (*(cause.code for cause in CAUSES), UNKNOWN)
+"""What a verdict may name, and a project may expect."""
 
 
 def cause_named(code: str) -> Cause | None:
