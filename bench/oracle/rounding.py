@@ -121,6 +121,9 @@ def objective_bound(
 ) -> FloatArray:
     """The largest error of a reported loss at a state that is itself ``astray`` from the exact one, shape (...).
 
+    It admits the mean of squared residuals, and the square multiplied out: term by term, or as theta^T A^T A theta
+    - 2 theta^T A^T y + y^T y, whose errors have the size of the predictions and targets where the residuals vanish.
+
     Args:
         system: the problem.
         residual: |A theta - y| at the exact state, (..., N, M).
@@ -136,5 +139,9 @@ def objective_bound(
     predictions = system.size_of_design @ (theta + astray)
     moved = system.size_of_design @ astray + _of_residual(system, predictions, residual, dtype)
     largest = residual + moved
-    total: FloatArray = (2 * residual * moved + moved**2 + relative * largest**2).sum(axis=(-1, -2)) / terms
+    multiplied_out = gamma(terms + system.n_samples + 2 * system.n_parameters + 6, unit)
+    if multiplied_out == np.inf:
+        return np.full(residual.shape[:-2], np.inf)
+    rounded = np.maximum(relative * largest**2, multiplied_out * (predictions + system.size_of_targets) ** 2)
+    total: FloatArray = (2 * residual * moved + moved**2 + rounded).sum(axis=(-1, -2)) / terms
     return total + terms * dtype.eta

@@ -4,12 +4,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bench.proof.causes import ELSEWHERE, LOSSES, TIERS, UNKNOWN, UNSTEADY
+from bench.proof.causes import DIVERGING, ELSEWHERE, LOSSES, TIERS, UNKNOWN, UNSTEADY
 from bench.proof.causes.cause import Cause
+from bench.proof.causes.scale import LR_IGNORED
 from bench.proof.evidence import Evidence
 from bench.proof.symmetry import dependences
 
 DIGITS = 12
+ON_ANY_DATA = frozenset({"sign", "scale", "operand", "report"})
+"""Families that show on the plain probe, and cannot be the cause where it was passed."""
+
 SHORTEST = 3
 """Fewer updates than this name nothing."""
 
@@ -43,10 +47,14 @@ def diagnose(evidence: Evidence) -> Diagnosis:
         return Diagnosis(UNKNOWN, None, (), f"only {evidence.last} iterations could be seen, too few to name the fault")
     elif evidence.unsteady:
         tiers = UNSTEADY
+    elif evidence.diverges:
+        # Few updates, which grow: guards against divergence look like many a fault there, and none was seen elsewhere.
+        tiers = DIVERGING if evidence.start.size > 1 else ()
     else:
         tiers = ELSEWHERE if evidence.trajectory.right else TIERS
     for tier in tiers:
-        fitting = [(cause, match) for cause in tier if (match := cause.match(evidence)) is not None]
+        tried = [cause for cause in tier if not (evidence.right_before and _shows_on_any_data(cause))]
+        fitting = [(cause, match) for cause in tried if (match := cause.match(evidence)) is not None]
         if fitting:
             (cause, match), *others = fitting
             also = dict.fromkeys([*(other.code for other, _ in others), *match.alternatives, *cause.same_as])
@@ -57,9 +65,16 @@ def diagnose(evidence: Evidence) -> Diagnosis:
     return Diagnosis(UNKNOWN, None, (), _unexplained(evidence, tiers))
 
 
+def _shows_on_any_data(cause: Cause) -> bool:
+    # A rate that an earlier call has left behind is right in the first.
+    return cause.family in ON_ANY_DATA and cause is not LR_IGNORED
+
+
 def _unexplained(evidence: Evidence, tiers: tuple[tuple[Cause, ...], ...]) -> str:
     families = dict.fromkeys(cause.code.partition(".")[0] for tier in tiers for cause in tier)
     ruled_out = f"ruled out: every cause of {', '.join(families)}" if families else "no cause is known to look so"
+    if tiers is LOSSES:
+        return f"the losses are not the mean squared residual of the states; {ruled_out}"
     if tiers is not TIERS:
         return f"not gradient descent; {ruled_out}"
     gains = evidence.trajectory.gains()

@@ -13,7 +13,7 @@ from bench.dtypes import Dtype, rounded
 from bench.oracle.memory import system_of, truth_of
 from bench.oracle.system import LongArray, System, stacked
 from bench.problems.problem import Problem
-from bench.proof.probes import Shape, settling
+from bench.proof.probes import Shape, probe, settling
 from bench.proof.sighting import Departure, Sighting
 from bench.proof.subject import Answer, Subject
 from bench.proof.trajectory import MARGIN, TINY, Trajectory
@@ -78,6 +78,17 @@ class Evidence:
     def departure(self) -> Departure | None:
         """Where the sighting leaves gradient descent."""
         return self.sighting.departure()
+
+    @property
+    def right_before(self) -> bool:
+        """Whether other data of the same shape, in the same dtype, showed no fault."""
+        earlier = self.earlier
+        return earlier is not None and earlier.failure is None and earlier.departure() is None
+
+    @property
+    def diverges(self) -> bool:
+        """Whether descent itself grows without bound, at this problem's learning rate."""
+        return bool(self.problem.lr > self.system.largest_learning_rate)
 
     @cached_property
     def unsteady(self) -> bool:
@@ -187,6 +198,43 @@ class Evidence:
     def moved_targets(self) -> Problem:
         """The same problem with other targets, as exact in every format as the first."""
         return replace(self.problem, y=-2.0 * np.asarray(self.problem.y))
+
+    @cached_property
+    def excess_of_doubled_features(self) -> LongArray | None:
+        """What the first update has beside the right gradient where x is twice as large: it tells what it is made of.
+
+        A constant is as large as here, what other targets add twice, and half the curvature four times as large.
+        """
+        doubled = replace(self.problem, x=2.0 * np.asarray(self.problem.x))
+        step = self.ask_step(doubled)
+        return None if step is None else step - system_of(doubled).gradient(self.start)
+
+    @cached_property
+    def another_shape(self) -> Problem | None:
+        """A probe with other numbers of samples, features and outputs, where the variant takes several of them."""
+        if self.shape is None:
+            return None
+        n, d, m = self.shape.n_samples, self.shape.n_features, self.shape.n_outputs
+        n += 3 if self.system.n_samples == n + 2 else 2
+        return probe(replace(self.shape, n_samples=n, n_features=d + (d > 1), n_outputs=m + (m > 1)))
+
+    def gain_in_another_shape(self) -> float | None:
+        """How many times too large the first step is on such a probe."""
+        problem = self.another_shape
+        step = None if problem is None else self.ask_step(problem)
+        if problem is None or step is None:
+            return None
+        due = system_of(problem).gradient(stacked(problem.w0, problem.b0))
+        return float(np.sum(step * due) / np.sum(due * due))
+
+    def loss_in_another_shape(self) -> float | None:
+        """How many times too large the first loss is there."""
+        problem = self.another_shape
+        reply = None if problem is None else self._subject.call(problem, 1, self.dtype)
+        if problem is None or not isinstance(reply, Answer) or reply.losses is None:
+            return None
+        due = system_of(problem).objective(stacked(problem.w0, problem.b0))
+        return float(np.sum(np.asarray(reply.losses[0], np.longdouble)) / np.sum(due))
 
     @cached_property
     def one_repeat(self) -> list[LongArray] | None:

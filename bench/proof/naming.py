@@ -16,6 +16,9 @@ from bench.proof.sighting import Departure, Sighting
 from bench.proof.subject import Subject
 from bench.proof.verdict import Finding, Status
 
+OF_A_SHAPE = ("scale.sum", "scale.mean-over-samples", "scale.extra-division")
+"""Gains that are numbers of samples, features or outputs."""
+
 REPEATED = 5
 """The number of iterations that is asked for twice."""
 
@@ -61,13 +64,15 @@ class Naming:
             named = Diagnosis("unknown", None, (), "it was seen once and not again")
         else:
             named = diagnose(evidence)
-        factor, sentence = named.factor, named.sentence
+        factor, sentence, cause = named.factor, named.sentence, named.cause
         if named.cause.startswith("scale.") and named.cause != "scale.block" and evidence is not None:
             factor = self._gain_on_problem(named, evidence)
+            if named.cause in OF_A_SHAPE and _is(evidence.gain_in_another_shape(), named):
+                cause, sentence = "scale.constant", "the same factor on data of another shape"
             sentence = f"gradient {_times(factor)}: {sentence}"
         return Finding(
             status=Status.WRONG,
-            cause=named.cause,
+            cause=cause,
             factor=factor,
             alternatives=named.alternatives,
             evidence=f"{sentence} ({departed})",
@@ -127,6 +132,10 @@ def described(sighting: Sighting, departure: Departure) -> str:
     """Where a sighting departs, with the numbers."""
     what = f"loss {departure.n_iters}" if departure.of == "loss" else f"iterate {departure.n_iters}"
     return f"{what} of the {sighting.probe} is {departure.error:.3g} off, where rounding allows {departure.bound:.2g}"
+
+
+def _is(gain: float | None, named: Diagnosis) -> bool:
+    return gain is not None and named.factor is not None and abs(gain - named.factor) <= 1e-6 * abs(named.factor)
 
 
 def _times(factor: float) -> str:

@@ -280,7 +280,7 @@ def test_without_its_printing_nn_linear_of_000_never_moves(descend: Descend) -> 
 def test_with_its_printing_nn_linear_of_000_gives_its_table() -> None:
     pytest.importorskip("torch", reason="this cell is written for torch")
     w0, spread = recovered_start_of_notebook_000()
-    assert spread < 0.5e-4
+    assert spread < 1e-4
     bias = 2.258 - 5 * w0  # from the prediction at x = 5 that is printed before the training
     rows, (w, b) = with_its_printing(w0, bias, 100)
     # The first line has the loss of the model before; the update of that epoch found no gradient.

@@ -108,6 +108,9 @@ UNSTEADY: tuple[tuple[Cause, ...], ...] = (
 ELSEWHERE: tuple[tuple[Cause, ...], ...] = ((count.EARLY_STOP,), (state.SCHEDULE,))
 """For a trajectory that is right as far as it was looked at one by one, and is wrong further on."""
 
+DIVERGING: tuple[tuple[Cause, ...], ...] = ((state.CLIPPED,),)
+"""For a trajectory that is wrong at a learning rate over the limit alone."""
+
 LOSSES: tuple[tuple[Cause, ...], ...] = (
     (
         report.LOSS_AFTER_UPDATE,

@@ -54,6 +54,11 @@ class Cause:
     examine: Callable[[Evidence], Match | None] | None = None
     same_as: tuple[str, ...] = ()
 
+    @property
+    def family(self) -> str:
+        """The part of its code before the dot."""
+        return self.code.partition(".")[0]
+
     def match(self, evidence: Evidence) -> Match | None:
         """What the cause's own test makes of the evidence."""
         return self.test(evidence.trajectory) if self.examine is None else self.examine(evidence)

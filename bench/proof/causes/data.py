@@ -34,8 +34,10 @@ def duplicated(evidence: Evidence) -> Match | None:
     if weights is None:
         return None
     used = weights[weights != 0]
+    if len(used) < 2:
+        return None
     times = np.round(weights / np.min(used))
-    if len(used) < 2 or not _multiples(used) or np.max(times) < 2:
+    if not _multiples(used) or np.max(times) < 2:
         return None
     listed = ", ".join(f"{index} ({times[index]:.0f} times)" for index in np.flatnonzero(times > 1))
     return Match(0.0, f"these samples count more than once: {listed}", float(np.sum(times[times > 1] - 1)))

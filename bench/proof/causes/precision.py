@@ -8,6 +8,7 @@ import numpy as np
 from bench.dtypes import DTYPES, Dtype, FloatArray, rounded
 from bench.oracle.system import LongArray, System, size
 from bench.proof.causes.cause import Cause, Match, first_of, fits
+from bench.proof.causes.update import still
 from bench.proof.evidence import Evidence
 from bench.proof.trajectory import MARGIN, TINY, Trajectory
 
@@ -97,17 +98,29 @@ def _cut_to_whole(trajectory: Trajectory) -> Match | None:
     return first_of(fits(trajectory, predicted, sentence) for sentence, predicted in named)
 
 
-def finite_difference(trajectory: Trajectory) -> Match | None:
+def finite_difference(evidence: Evidence) -> Match | None:
     """The defect is eps/2 diag H in every step, or the gradients are whole multiples of u f/eps."""
-    return first_of((_one_sided(trajectory), _quantised(trajectory)))
+    one_sided = _one_sided(evidence.trajectory)
+    if one_sided is not None and not _grows_with_the_curvature(evidence):
+        one_sided = None
+    return first_of((one_sided, _quantised(evidence.trajectory)))
+
+
+def _grows_with_the_curvature(evidence: Evidence) -> bool:
+    """Whether what is added to a gradient of one number is four times as large where x is twice as large."""
+    if evidence.start.size > 1:
+        return True
+    doubled = evidence.excess_of_doubled_features
+    here = evidence.trajectory.effective[0] - evidence.trajectory.due[0]
+    return doubled is not None and bool(np.all(np.abs(doubled - 4 * here) <= 0.5 * np.abs(here)))
 
 
 def _coarser(evidence: Evidence, coarse: Dtype) -> Match | None:
     trajectory = evidence.trajectory
     if coarse.unit_roundoff <= trajectory.dtype.unit_roundoff:
         return None
-    if np.array_equal(np.rint(trajectory.stack[1:]), trajectory.stack[1:]):
-        # Whole numbers lie on every lattice.
+    if still(trajectory) or np.array_equal(np.rint(trajectory.stack[1:]), trajectory.stack[1:]):
+        # Whole numbers lie on every lattice, and so does the start.
         return None
     in_coarse = replace(trajectory, dtype=coarse)
     if in_coarse.residual(trajectory.due) > MARGIN:
@@ -333,5 +346,5 @@ FINITE_DIFFERENCE = Cause(
     looks_like="(loss(w + eps) - loss(w)) / eps",
     fix="write out the derivative, or let autograd take it",
     example="dw[i, j] = (loss(w + eps * unit) - loss(w)) / eps",
-    test=finite_difference,
+    examine=finite_difference,
 )

@@ -93,7 +93,7 @@ def weight_decay(trajectory: Trajectory) -> Match | None:
         blocks = {"weights and bias": theta, "weights": weights}
     for name, part in blocks.items():
         (decay,), residual = trajectory.fit(trajectory.due, part)
-        if residual <= MARGIN and abs(decay) > 1e-9:
+        if residual <= MARGIN and decay > 1e-9:
             return Match(residual, f"the {name} decay by {decay:.6g} times lr in each update", decay)
     return None
 
@@ -252,6 +252,9 @@ def schedule(evidence: Evidence) -> Match | None:
     trajectory = evidence.trajectory
     if trajectory.right:
         return _changed_later(evidence)
+    if evidence.losses_are_right:
+        # The descent was made; what is returned is another state.
+        return None
     gains = trajectory.gains()
     rule = _rule(gains)
     residual = trajectory.residual(trajectory.along_gradient())
