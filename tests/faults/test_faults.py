@@ -11,11 +11,11 @@ from bench.harness import Harness
 from bench.proof.verdict import Finding
 from tests.faults.confusion import PROBLEM, RESULTS, read_rows
 from tests.faults.fault import TARGETS, Control, Fault, cell_of, found_name
-from tests.faults.sets import MAIN, SETS, UNSEEN, LoopSet
+from tests.faults.sets import MAIN, SETS, LoopSet
 
-FAULTS = (*MAIN.faults, *UNSEEN.faults)
-PAIRS = (*MAIN.pairs, *UNSEEN.pairs)
-CONTROLS = (*MAIN.controls, *UNSEEN.controls)
+FAULTS = tuple(one for loops in SETS for one in loops.faults)
+PAIRS = tuple(one for loops in SETS for one in loops.pairs)
+CONTROLS = tuple(one for loops in SETS for one in loops.controls)
 
 CODES = """
 scale.sum scale.mean-over-samples scale.half scale.double scale.extra-division scale.block scale.lr-ignored

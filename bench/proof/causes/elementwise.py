@@ -6,6 +6,7 @@ one residual. What the residuals of a trajectory contribute can so be asked one 
 
 import numpy as np
 
+from bench.dtypes import FloatArray
 from bench.oracle.system import LongArray
 from bench.problems.problem import Problem
 from bench.proof.causes.cause import Match
@@ -31,13 +32,19 @@ def elementwise(evidence: Evidence) -> Match | None:
         slopes = _slopes_measured(evidence, trajectory)
         if slopes is None or trajectory.residual(_gradient(trajectory, slopes)) > MARGIN:
             return None
-        measured += [np.stack([*_predictions_and_targets(trajectory), slopes]).reshape(3, -1)]
-    predictions, targets, slopes = np.concatenate(measured, axis=1).astype(np.float64)
-    plane = np.stack([predictions, targets, np.ones_like(targets)], axis=1)
-    flat = plane @ np.linalg.lstsq(plane, slopes, rcond=None)[0]
-    if np.max(np.abs(slopes - flat)) <= CURVED * np.max(np.abs(slopes)):
+        measured += [np.stack([*_predictions_and_targets(trajectory), slopes]).reshape(3, -1, system.n_outputs)]
+    # Each output by itself: one may have a greater part in the loss than another.
+    if all(map(_is_plane, np.concatenate(measured, axis=1).astype(np.float64).transpose(2, 0, 1))):
         return None
     return Match(0.0, "each residual has a part in the gradient that does not grow with it: another loss")
+
+
+def _is_plane(measured: FloatArray) -> bool:
+    """Whether the slopes of one output are a squared residual's: (3, K), of predictions, targets and slopes."""
+    predictions, targets, slopes = measured
+    plane = np.stack([predictions, targets, np.ones_like(targets)], axis=1)
+    flat = plane @ np.linalg.lstsq(plane, slopes, rcond=None)[0]
+    return bool(np.max(np.abs(slopes - flat)) <= CURVED * np.max(np.abs(slopes)))
 
 
 def _slopes_measured(evidence: Evidence, trajectory: Trajectory) -> LongArray | None:
