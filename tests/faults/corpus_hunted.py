@@ -7,7 +7,11 @@ FAULTS = (
     fault("hunted_numpy.py:stops_before_a_relatively_small_step", "count.early-stop"),
     fault("hunted_numpy.py:drops_small_steps", "unknown"),
     fault("hunted_numpy.py:best_parameters_restored", "unknown"),
-    fault("hunted_numpy.py:backtracking", "unknown", note="a schedule that the losses make, where descent diverges"),
+    fault(
+        "hunted_numpy.py:backtracking_by_halves",
+        "unknown",
+        note="a schedule that the losses make, where descent diverges",
+    ),
     fault("hunted_numpy.py:rate_capped_by_the_curvature", "unknown"),
     fault("hunted_numpy.py:least_loss_so_far", "unknown"),
     fault("hunted_numpy.py:three_replicas_summed", "scale.constant"),

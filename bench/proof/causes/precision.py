@@ -133,6 +133,9 @@ def _of_rounded_numbers(trajectory: Trajectory, coarse: Dtype) -> Match | None:
     rate = np.longdouble(float(rounded(np.asarray(trajectory.lr), coarse))) / np.longdouble(trajectory.lr)
     system, states = trajectory.system, trajectory.stack[:-1]
     x, y = (rounded(part.astype(np.float64), coarse).astype(np.longdouble) for part in (system.design, system.targets))
+    # Magnified data are beyond the range of a short format: no descent is made of infinities.
+    if not (np.all(np.isfinite(x)) and np.all(np.isfinite(y))):
+        return None
     hypotheses = {
         "the learning rate is": rate * trajectory.due,
         "features and targets are": System(x, y, system.has_bias).gradient(states),

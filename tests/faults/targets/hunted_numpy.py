@@ -54,7 +54,7 @@ def best_parameters_restored(problem: Problem, n_iters: int) -> Descent:
     return unstacked(best, problem, np.array(losses, theta.dtype))
 
 
-def backtracking(problem: Problem, n_iters: int) -> Descent:
+def backtracking_by_halves(problem: Problem, n_iters: int) -> Descent:
     theta = stacked(problem)
     for _ in range(n_iters):
         slope, lr = _gradient(problem, theta), problem.lr
