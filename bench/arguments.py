@@ -158,5 +158,6 @@ def refuse_useless_places(arguments: Arguments) -> None:
         if not os.access(path if path.exists() else path.parent, os.W_OK):
             raise UsageError(f"{target} cannot be written: it is not permitted. Name another file.")
         other = places.setdefault(path.resolve(), option)
-        if other != option:
+        # A device, such as /dev/null, takes both.
+        if other != option and (path.is_file() or not path.exists()):
             raise UsageError(f"--{other} and --{option} are one file, {target}. Name two.")

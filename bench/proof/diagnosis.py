@@ -11,7 +11,7 @@ from bench.proof.evidence import Evidence
 from bench.proof.symmetry import dependences
 
 DIGITS = 12
-ON_ANY_DATA = frozenset({"sign", "scale", "operand", "report"})
+ON_ANY_DATA = frozenset({"sign", "scale", "operand", "update", "report"})
 """Families that show on the plain probe, and cannot be the cause where it was passed."""
 
 SHORTEST = 3

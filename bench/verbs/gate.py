@@ -139,6 +139,8 @@ class _Speeds:
         self._proved.update(new)
         self._referee.know(new.values())
         numbered = [each for each in enumerate(self.contests) if each[1].head.key in new]
+        if not numbered:
+            return
         with contest_progress(self._arguments, len(numbered)) as shown:
             self._referee.prove_all(contest for _, contest in numbered)
             for number, contest in numbered:
@@ -149,6 +151,8 @@ class _Speeds:
     def hold_against_limits(self) -> None:
         """Time the proved cells that are held against the limit of the machine."""
         asked = [_to_be_timed(self._proved[key]) for key in self._within if key in self._proved]
+        if not asked:
+            return
         with contest_progress(self._arguments, len(asked)) as shown:
             for timed in self._harness.time(asked):
                 key = timed.cell.key

@@ -435,6 +435,7 @@ def test_two_files_have_two_names(refused: Refused, tmp_path: Path) -> None:
     both = tmp_path / "both"
     assert "--json and --junit are one file" in refused("verify", "--json", both, "--junit", both)
     assert not both.exists()
+    assert code_of(["verify", "numpy-analytic", *LINE, "-q", "--json", os.devnull, "--junit", os.devnull]) == 0
 
 
 def test_a_file_that_may_not_be_written_is_refused_before_the_work(

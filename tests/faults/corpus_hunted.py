@@ -4,6 +4,7 @@ from tests.faults.fault import control, fault
 
 FAULTS = (
     fault("hunted_numpy.py:stops_before_a_small_step", "count.early-stop"),
+    fault("hunted_numpy.py:stops_after_a_small_step", "count.early-stop"),
     fault("hunted_numpy.py:stops_before_a_relatively_small_step", "count.early-stop"),
     fault("hunted_numpy.py:drops_small_steps", "unknown"),
     fault("hunted_numpy.py:best_parameters_restored", "unknown"),

@@ -83,7 +83,7 @@ The loops are in `tests/faults/targets/hunted_*.py`, the names that they may get
     story="""\
 Of 91 honest and 97 wrong loops, written to get a wrong verdict, these did: the three honest ones were called wrong for
 their losses, one wrong one ended in a mistake of the judge's, and the others had the name of another fault. The
-diagnoser has been mended against them. Known and left: a stop after the first small step is said to be `update.skips`
-or `count.early-stop`, in this order; a rate that is capped at 1e-3 is said to be 1e-3 whatever is asked for.""",
+diagnoser has been mended against them. Known and left: a rate that is capped at 1e-3 is said to be 1e-3 whatever is
+asked for.""",
 )
 SETS = (MAIN, UNSEEN, HUNTED)

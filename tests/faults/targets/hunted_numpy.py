@@ -25,6 +25,16 @@ def stops_before_a_small_step(problem: Problem, n_iters: int) -> Descent:
     return unstacked(theta, problem)
 
 
+def stops_after_a_small_step(problem: Problem, n_iters: int) -> Descent:
+    theta = stacked(problem)
+    for _ in range(n_iters):
+        step = problem.lr * _gradient(problem, theta)
+        theta = theta - step
+        if np.abs(step).max() < 1e-4:
+            break
+    return unstacked(theta, problem)
+
+
 def stops_before_a_relatively_small_step(problem: Problem, n_iters: int) -> Descent:
     theta = stacked(problem)
     for _ in range(n_iters):
