@@ -139,7 +139,9 @@ def objective_bound(
     predictions = system.size_of_design @ (theta + astray)
     moved = system.size_of_design @ astray + _of_residual(system, predictions, residual, dtype)
     largest = residual + moved
-    multiplied_out = gamma(terms + system.n_samples + 2 * system.n_parameters + 6, unit)
+    # Sums over samples, over parameters, and over all numbers of the one or the other.
+    longest = terms + system.n_samples + system.n_parameters * (system.n_outputs + 2) + 6
+    multiplied_out = gamma(longest, unit)
     if multiplied_out == np.inf:
         return np.full(residual.shape[:-2], np.inf)
     rounded = np.maximum(relative * largest**2, multiplied_out * (predictions + system.size_of_targets) ** 2)
