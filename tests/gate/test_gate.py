@@ -128,7 +128,7 @@ CELL = "[[tool.gdbench.gate.cells]]\n"
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("[tool", "cannot be read: "),
+        ("[tool", "is no valid TOML: "),
         ("[tool]\ngdbench = 1\n", "[tool.gdbench] is no table"),
         ("[tool.gdbench]\ngates = 1\n", "'gates' means nothing here; there are gate"),
         ("[tool.gdbench.gate.cells]\nvariant = 'a'\n", "Write [[tool.gdbench.gate.cells]]"),
@@ -158,10 +158,10 @@ def test_a_file_that_makes_no_sense(tmp_path: Path, text: str, said: str) -> Non
 def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"is not there\. Name the project file with --config"):
         read_gate(tmp_path / "none.toml")
-    with pytest.raises(UsageError, match="cannot be read"):
+    with pytest.raises(UsageError, match="is a folder"):
         read_gate(tmp_path)
     (tmp_path / "latin.toml").write_bytes(b"# \xe9\n")
-    with pytest.raises(UsageError, match=r"latin\.toml cannot be read"):
+    with pytest.raises(UsageError, match=r"latin\.toml is no valid TOML"):
         read_gate(tmp_path / "latin.toml")
 
 

@@ -281,7 +281,7 @@ def test_a_gate_is_narrowed_by_the_command_line_and_never_widened(
     assert code_of(["gate", "--config", str(config), "-v", "*-dot-*"]) == 0
     assert "all 1 cells" in capsys.readouterr().out
     assert code_of(["gate", "--config", str(config), "-v", "numpy-matmul"]) == 2
-    assert "asks nothing of the selected cells" in capsys.readouterr().err
+    assert "asks nothing of the cells that -v and -p select" in capsys.readouterr().err
 
 
 def planned(request: Request, devices: tuple[str, ...] = ("cpu",)) -> list[Cell]:
