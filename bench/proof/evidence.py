@@ -211,12 +211,13 @@ class Evidence:
 
     @cached_property
     def another_shape(self) -> Problem | None:
-        """A probe with other numbers of samples, features and outputs, where the variant takes several of them."""
+        """A probe with other numbers of samples, features, outputs and regressions, where the variant takes several."""
         if self.shape is None:
             return None
         n, d, m = self.shape.n_samples, self.shape.n_features, self.shape.n_outputs
         n += 3 if self.system.n_samples == n + 2 else 2
-        return probe(replace(self.shape, n_samples=n, n_features=d + (d > 1), n_outputs=m + (m > 1)))
+        batch = None if self.shape.batch is None else self.shape.batch + 1
+        return probe(Shape(n, d + (d > 1), m + (m > 1), self.shape.bias, batch))
 
     def gain_in_another_shape(self) -> float | None:
         """How many times too large the first step is on such a probe."""

@@ -136,6 +136,16 @@ def test_in_a_batch_a_fault_gets_the_same_name(code: str) -> None:
     assert finding.cause == code, finding.evidence
 
 
+@pytest.mark.parametrize(("divisor", "cause"), [(len, "scale.extra-division"), (lambda _: 4, "scale.constant")])
+def test_a_number_that_happens_to_be_that_of_the_regressions_is_a_constant(
+    divisor: Callable[[Any], int], cause: str
+) -> None:
+    def descend(p: Problem, n_iters: int) -> Descent:
+        return each(gain(lambda _: 1 / divisor(p.x)))(p, n_iters)
+
+    assert found(descend, problem="batch").cause == cause
+
+
 @pytest.mark.parametrize("function", [right, silent])
 def test_a_right_batch_is_proved(function: Function) -> None:
     assert found(each(function), problem="batch").status is Status.PROVED
