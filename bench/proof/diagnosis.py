@@ -71,7 +71,7 @@ def _shows_on_any_data(cause: Cause) -> bool:
 
 
 def _unexplained(evidence: Evidence, tiers: tuple[tuple[Cause, ...], ...]) -> str:
-    families = dict.fromkeys(cause.code.partition(".")[0] for tier in tiers for cause in tier)
+    families = dict.fromkeys(cause.family for tier in tiers for cause in tier)
     ruled_out = f"ruled out: every cause of {', '.join(families)}" if families else "no cause is known to look so"
     if tiers is LOSSES:
         return f"the losses are not the mean squared residual of the states; {ruled_out}"

@@ -79,7 +79,7 @@ class Evidence:
         """Where the sighting leaves gradient descent."""
         return self.sighting.departure()
 
-    @property
+    @cached_property
     def right_before(self) -> bool:
         """Whether other data of the same shape, in the same dtype, showed no fault."""
         earlier = self.earlier

@@ -113,16 +113,14 @@ class _Speeds:
     """What is asked of the speed of cells, and the rows that come of it.
 
     Attributes:
-        contests: the comparisons that are asked for.
         harness_failed: whether something could not be done by a mistake of the harness's.
     """
 
     def __init__(
         self, arguments: Arguments, harness: Harness, demands: Sequence[Demand], contests: Sequence[Contest]
     ) -> None:
-        self.contests = contests
         self.harness_failed = False
-        self._arguments, self._harness = arguments, harness
+        self._arguments, self._harness, self._contests = arguments, harness, contests
         self._referee = Contests(harness, instructions=arguments.instructions)
         # Two demands may be of one cell.
         self._within: dict[_Key, list[float]] = {}
@@ -138,7 +136,7 @@ class _Speeds:
         new = {one.cell.key: one for one in judged if one.verdict.proved}
         self._proved.update(new)
         self._referee.know(new.values())
-        numbered = [each for each in enumerate(self.contests) if each[1].head.key in new]
+        numbered = [each for each in enumerate(self._contests) if each[1].head.key in new]
         if not numbered:
             return
         with contest_progress(self._arguments, len(numbered)) as shown:
@@ -167,7 +165,7 @@ class _Speeds:
         """
         rows = [
             self._compared.get(number) or unheld_row(contest)
-            for number, contest in enumerate(self.contests)
+            for number, contest in enumerate(self._contests)
             if contest.head.key in self._proved
         ]
         for key, limits in self._within.items():
